@@ -1,0 +1,35 @@
+# Every target makes its own environment in .venv when there is none.
+PYTHON ?= python3
+BIN := .venv/bin
+# One process trains at a time; waiting threads must not spin against the others.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test slow check clean
+
+demo: .venv/ready
+	$(BIN)/s2dnas run resnet20 digits --config configs/demo.toml --out runs/demo
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Plain `torch` is a CUDA build of several gigabytes on some platforms: keep one that is already there.
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -q $(TORCH)
+	$(BIN)/python -m pip install -q -e . --group dev
+	touch $@
+
+TORCH ?= torch==2.13.0
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,43 @@
+"""The family of errors that a user can cause. Each message names the rule, the place, the values and the way out."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class S2dnasError(Exception):
+    """Something the user gave cannot be used as it is. Nothing that was finished is lost."""
+
+
+class ModelError(S2dnasError):
+    """The network cannot be captured, loaded or divided."""
+
+
+class DataError(S2dnasError):
+    """The data set is missing, empty, unreadable or does not match the network."""
+
+
+class SettingsError(S2dnasError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class PlanError(S2dnasError):
+    """A plan does not belong to the search space, or the space holds no plan."""
+
+
+class BudgetError(S2dnasError):
+    """No thresholds reach the target that was asked for."""
+
+
+class ArtifactError(S2dnasError):
+    """A file of a run folder is missing, half written, or of another version."""
+
+
+class TrainingError(S2dnasError):
+    """Training diverged; the last good checkpoint is kept."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for a misspelt name, and otherwise the known names."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(names)}"

@@ -1,0 +1,37 @@
+"""When to stop: confidence measures, exit tables, exit rules, their calibration and what they yield. NumPy only."""
+
+from s2dnas.exits.calibrate import Curve, best, curve, for_accuracy, for_budget
+from s2dnas.exits.confidence import CONFIDENCES, Confidence, confidence, entropy, margin, max_probability, softmax
+from s2dnas.exits.metrics import OperatingPoint, accuracy, exit_accuracy, exit_share, mean_macs, operating_point
+from s2dnas.exits.optimise import frontier
+from s2dnas.exits.pareto import Frontier
+from s2dnas.exits.rule import NEVER, ExitRule, Outcomes, decide
+from s2dnas.exits.table import ExitTable
+
+__all__ = [
+    "CONFIDENCES",
+    "NEVER",
+    "Confidence",
+    "Curve",
+    "ExitRule",
+    "ExitTable",
+    "Frontier",
+    "OperatingPoint",
+    "Outcomes",
+    "accuracy",
+    "best",
+    "confidence",
+    "curve",
+    "decide",
+    "entropy",
+    "exit_accuracy",
+    "exit_share",
+    "for_accuracy",
+    "for_budget",
+    "frontier",
+    "margin",
+    "max_probability",
+    "mean_macs",
+    "operating_point",
+    "softmax",
+]

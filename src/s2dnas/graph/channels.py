@@ -1,0 +1,115 @@
+"""What a network is made of, for dividing it: couplings, mixing layers, the tail, and what is not divisible and why."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Which unit each channel of a value belongs to.
+
+    ``units`` runs along ``axis``; where ``axis`` is None, the value belongs to ``units[0]`` as a whole.
+    Unit 0 belongs anywhere: the image and constants; it is computed in stage 1.
+    """
+
+    axis: int | None
+    units: IntArray
+
+    def along(self, size: int) -> IntArray:
+        """A unit per position (size,) along an axis on which the value has its channels."""
+        return np.broadcast_to(self.units, (size,))
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """A layer with a weight matrix: ``outputs`` and ``inputs`` hold a unit per channel.
+
+    ``name`` is the path of the module that owns the weight ``weight``; ``nodes`` are the calls that use it. A weight
+    that is used in the body and in the tail makes two layers, since the tail owns copies.
+    ``macs_per_weight`` is the number of multiply-adds per (output, input) pair of channels, of one group, for one
+    image: kernel elements times output positions, summed over the calls.
+    """
+
+    name: str
+    weight: str
+    nodes: tuple[str, ...]
+    outputs: IntArray
+    inputs: IntArray
+    groups: int
+    macs_per_weight: int
+    in_tail: bool
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the static layer for one image."""
+        return self.macs_per_weight * len(self.outputs) * len(self.inputs) // self.groups
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """An ordered set of units that are split together: all occur in the same layers, equally often.
+
+    ``outputs`` holds, per mixing layer, how many output channels each unit has there.
+    """
+
+    name: str
+    units: IntArray
+    outputs: Mapping[str, int]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The mixing layers that produce these units."""
+        return tuple(self.outputs)
+
+    @property
+    def channels_per_unit(self) -> int:
+        """The smallest number of channels that a unit has in any layer."""
+        return min(self.outputs.values())
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Channels that stay whole in stage 1: where, by which operator, and why."""
+
+    module: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelGraph:
+    """The analysis of a network: a value, made once and used by search space, cost, shared network and builder.
+
+    ``layouts`` holds every value's layout by node name, one per part for a call with several results. ``tail`` names
+    the calls that each stage owns a copy of. ``whole_macs`` holds, by node name, the multiply-adds of convolutions and
+    linear layers that are no mixing layers since they cannot be divided.
+    """
+
+    num_units: int
+    couplings: tuple[Coupling, ...]
+    mixing: tuple[Mixing, ...]
+    layouts: Mapping[str, Layout | tuple[Layout, ...]]
+    tail: frozenset[str]
+    whole: tuple[Whole, ...]
+    whole_macs: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def layer_of(self) -> Mapping[str, Mixing]:
+        """The mixing layer of each call, by node name."""
+        return {node: layer for layer in self.mixing for node in layer.nodes}
+
+    @property
+    def body(self) -> Iterator[Mixing]:
+        """The mixing layers that are not part of the tail."""
+        return (layer for layer in self.mixing if not layer.in_tail)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the static network for one image."""
+        return sum(layer.macs for layer in self.mixing) + sum(self.whole_macs.values())

@@ -1,0 +1,191 @@
+"""Capture a network as a graph of functional ATen calls, with the user's qualified names; the network stays as it was."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram, export
+from torch.export.graph_signature import InputKind
+
+from s2dnas.errors import ModelError
+from s2dnas.graph.calls import module_path, operator_name, result_of
+from s2dnas.graph.inplace import make_functional
+from s2dnas.graph.rewrite import reachable, simplify
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A captured network.
+
+    ``graph`` takes one image batch (N, C, H, W) and parameters as placeholders, and gives logits (N, K).
+    ``tensors`` maps the name of each parameter placeholder to its qualified name, ``values`` qualified names to the
+    network's own tensors (not copies). ``shapes`` holds every node's shape for a batch of one, ``scalars`` the value
+    of every node that is a number. ``constants`` names the calls that do not depend on the image, ``aside`` those
+    that do but whose first axis is not that of the samples.
+    """
+
+    graph: fx.Graph
+    image: str
+    tensors: Mapping[str, str]
+    values: Mapping[str, Tensor]
+    parameters: frozenset[str]
+    shapes: Mapping[str, Any]
+    scalars: Mapping[str, Any]
+    num_classes: int
+    constants: frozenset[str]
+    aside: frozenset[str]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one input image."""
+        _, channels, height, width = self.shapes[self.image]
+        return channels, height, width
+
+
+def trace(model: nn.Module, example: Tensor) -> Traced:
+    """Capture ``model`` for image batches like ``example`` (N, C, H, W), whatever N.
+
+    Raises ModelError if it cannot be exported, writes into a tensor that shares memory with one that is read later,
+    combines samples, or its output is not one tensor (N, K).
+    """
+    if example.ndim != 4:
+        raise ModelError(
+            f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
+            "give one image as example[None]"
+        )
+    program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
+    make_functional(program.graph)
+    result = _single_output(program.graph)
+    simplify(program.graph)
+    graph = reachable(program.graph, result)
+    inputs = program.graph_signature.input_specs
+    tensors = {spec.arg.name: spec.target for spec in inputs if spec.target is not None}
+    image = next(spec.arg.name for spec in inputs if spec.kind is InputKind.USER_INPUT)
+    values = {**program.state_dict, **program.constants}
+    one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
+    constants = _constants(graph, image)
+    num_classes = _num_classes(one[result_of(graph).name])
+    return Traced(
+        graph=graph,
+        image=image,
+        tensors={name: target for name, target in tensors.items() if name in one},
+        values=values,
+        parameters=frozenset(name for name, value in values.items() if isinstance(value, nn.Parameter)),
+        shapes={name: _shape(value) for name, value in one.items() if _is_tensor(value)},
+        scalars={name: value for name, value in one.items() if not _is_tensor(value)},
+        num_classes=num_classes,
+        constants=constants,
+        aside=_aside(graph, constants, one, two),
+    )
+
+
+def resolve(traced: Traced, argument: Any) -> Any:
+    """An argument with the numbers that the graph computes put in, for a batch of one; tensors stay nodes."""
+    return fx.map_arg(argument, lambda node: traced.scalars.get(node.name, node))
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, every module's own mode restored outside."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
+    with _evaluating(model), torch.no_grad():
+        try:
+            return export(model, (example,), dynamic_shapes=({0: Dim("N", min=1, max=2**16)},))
+        except Exception as error:  # the exporter and the user's forward raise what they like
+            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ModelError(
+                f"{type(model).__name__} cannot be captured for inputs {tuple(example.shape)}: "
+                f"{type(error).__name__}: {reason[:300]}; make forward free of control flow that depends on values, "
+                "or check that the input fits the network"
+            ) from error
+
+
+def _single_output(graph: fx.Graph) -> fx.Node:
+    (results,) = graph.output_node().args
+    if isinstance(results, (tuple, list)) and len(results) == 1 and isinstance(results[0], fx.Node):
+        return results[0]
+    count = len(results) if isinstance(results, (tuple, list)) else 0
+    raise ModelError(
+        f"the network must give one tensor of logits (N, K), it gives {count} values; wrap it in a module that "
+        "returns the logits alone"
+    )
+
+
+def _num_classes(logits: Any) -> int:
+    """K. Raises ModelError if the output for one image is not (1, K)."""
+    shape = _shape(logits)
+    if not isinstance(logits, Tensor) or len(shape) != 2 or shape[0] != 1:
+        raise ModelError(
+            f"the network must give logits (N, K), for one image its output has shape {shape}; "
+            "flatten the output in forward"
+        )
+    return int(shape[1])
+
+
+def _run_on_shapes(
+    graph: fx.Graph, image: str, tensors: Mapping[str, str], values: Mapping[str, Tensor], images: Tensor
+) -> dict[str, Any]:
+    """Every node's value on the meta device, by name: shapes without numbers."""
+    environment: dict[fx.Node, Any] = {}
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            source = images if node.name == image else values[tensors[node.name]]
+            environment[node] = torch.empty_like(source, device="meta")
+        elif node.op == "call_function":
+            arguments, keywords = fx.map_arg((node.args, node.kwargs), environment.__getitem__)
+            keywords = {name: torch.device("meta") if name == "device" else value for name, value in keywords.items()}
+            environment[node] = node.target(*arguments, **keywords)
+    return {node.name: value for node, value in environment.items()}
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, (Tensor, tuple, list))
+
+
+def _shape(value: Any) -> tuple[Any, ...]:
+    """The shape of a tensor, the shapes of several."""
+    return tuple(value.shape) if isinstance(value, Tensor) else tuple(tuple(part.shape) for part in value)
+
+
+def _constants(graph: fx.Graph, image: str) -> frozenset[str]:
+    """The calls that do not depend on the image."""
+    dependent = {image}
+    for node in graph.nodes:
+        if any(source.name in dependent for source in node.all_input_nodes):
+            dependent.add(node.name)
+    return frozenset(node.name for node in graph.nodes if node.op == "call_function" and node.name not in dependent)
+
+
+def _aside(
+    graph: fx.Graph, constants: frozenset[str], one: Mapping[str, Any], two: Mapping[str, Any]
+) -> frozenset[str]:
+    """The calls on images whose first axis is not N, found by comparing batches of one and of two.
+
+    Raises ModelError where the result does not grow with the batch: samples that leave early would change the others.
+    """
+    found = set()
+    for node in graph.nodes:
+        if node.op != "call_function" or node.name in constants or not isinstance(one[node.name], Tensor):
+            continue
+        for_one, for_two = _shape(one[node.name]), _shape(two[node.name])
+        if prod(for_one) and prod(for_two) == prod(for_one):
+            raise ModelError(
+                f"{module_path(node) or 'forward'}: {operator_name(node)} combines the samples of a batch; "
+                "each sample's logits must depend on its own image alone"
+            )
+        if for_one[:1] != (1,) or for_two[:1] != (2,):
+            found.add(node.name)
+    return frozenset(found)

@@ -1,0 +1,57 @@
+"""Weights of a network as a safetensors file."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from s2dnas.artifacts import replacing
+from s2dnas.errors import ModelError
+
+_SHOWN = 5
+
+# Batch norm counts batches only to weigh them equally, which nobody does: checkpoints often come without.
+_OPTIONAL = ".num_batches_tracked"
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write parameters and buffers under their qualified names; a tensor of two names is written twice."""
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read parameters and buffers into the model, where it is.
+
+    Raises ModelError, before anything is changed, if the file cannot be read or differs in names or shapes. Only the
+    batch counters of batch norm may be missing.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist; give a safetensors file of weights")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is not a readable safetensors file ({error}); write it again") from error
+    if faults := _faults(model.state_dict(), tensors):
+        raise ModelError(f"{path} does not fit the network: {'; '.join(faults)}; give the weights of this very network")
+    model.load_state_dict(tensors, strict=False)
+
+
+def _faults(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    missing = [name for name in wanted if name not in given and not name.endswith(_OPTIONAL)]
+    unexpected = [name for name in given if name not in wanted]
+    misshapen = [
+        f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+    return [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds if names]
+
+
+def _first(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_SHOWN] + ["..."] * (len(names) > _SHOWN))

@@ -1,0 +1,70 @@
+"""Build the multi-stage network of a plan: S modules made of plain dense layers, that any framework runs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx, nn
+
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.graph.trace import Traced
+from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.parts import Parts
+from s2dnas.network.stage import StageWriter
+from s2dnas.network.stage_graph import Key
+from s2dnas.network.weights import Weights, static_weights
+from s2dnas.space.assignment import stage_of_units
+from s2dnas.space.cost import cost_model
+from s2dnas.space.plan import Plan
+
+
+class MultiStageNet(StagedNet):
+    """The network of a plan. ``stages[j]`` maps images and the earlier features that it reads to logits and features.
+
+    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it).
+    """
+
+    def __init__(self, stages: Sequence[nn.Module], carried: Sequence[tuple[Key, ...]], macs: Sequence[float]) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.carried = tuple(carried)
+        self.macs = tuple(macs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to the logits of all stages, (S, N, K)."""
+        carry: Carry = ()
+        logits = []
+        for index in range(self.num_stages):
+            out, carry = self.stage(index, x, carry)
+            logits.append(out)
+        return torch.stack(logits)
+
+    def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+        """Run one stage on images (N, C, H, W) and what earlier stages handed on."""
+        logits, carry = self.stages[index](x, *carry)
+        return logits, carry
+
+
+def build(traced: Traced, graph: ChannelGraph, plan: Plan, weights: Weights | None = None) -> MultiStageNet:
+    """The multi-stage network of a plan, with the given weights or the static network's; it is in eval mode."""
+    weights = weights or static_weights(traced, graph, plan.num_stages)
+    parts = Parts(traced, graph, stage_of_units(graph, plan))
+    writers = [StageWriter(parts, plan, weights, index) for index in range(plan.num_stages)]
+    logits = [writer.write() for writer in writers]
+    carried = [_carried(writers, index) for index in range(plan.num_stages)]
+    received = [(), *carried]
+    stages = [
+        writer.out.finish(logits[index], received[index], _hand_on(writer, carried[index]), f"Stage{index + 1}")
+        for index, writer in enumerate(writers)
+    ]
+    return MultiStageNet(stages, carried, cost_model(graph).macs(plan).tolist()).eval()
+
+
+def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:
+    """What later stages read of this stage and the ones before it."""
+    wanted = {key: None for writer in writers[index + 1 :] for key in writer.out.wanted if key[1] <= index}
+    return tuple(wanted)
+
+
+def _hand_on(writer: StageWriter, keys: Sequence[Key]) -> list[fx.Node]:
+    """The nodes behind keys: what the stage computed itself, or takes from its own carry to pass on."""
+    return [writer.own[name] if stage == writer.index else writer.out.take(name, stage) for name, stage in keys]

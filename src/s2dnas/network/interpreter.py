@@ -1,0 +1,69 @@
+"""Run a captured network with given weights: what precedes the tail once, then the tail once per classifier."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx
+
+from s2dnas.graph.calls import result_of
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.graph.trace import Traced
+from s2dnas.network.stage_graph import mode_argument
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A call, where its training flag is, and which values nobody reads afterwards."""
+
+    node: fx.Node
+    mode: int | None
+    last_use: tuple[str, ...]
+
+
+class Interpreter:
+    """The calls of a network in two lists, body and tail."""
+
+    def __init__(self, traced: Traced, graph: ChannelGraph) -> None:
+        self._tensors, self._image, self._result = traced.tensors, traced.image, result_of(traced.graph).name
+        calls = [node for node in traced.graph.nodes if node.op == "call_function"]
+        tail = [node for node in calls if node.name in graph.tail]
+        kept = {source.name for node in tail for source in node.all_input_nodes} | {self._result}
+        self._body = _steps([node for node in calls if node.name not in graph.tail], kept)
+        self._tail = _steps(tail, kept)
+
+    def logits(
+        self, x: Tensor, body: Mapping[str, Tensor], heads: Sequence[Mapping[str, Tensor]], training: bool
+    ) -> Tensor:
+        """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
+        values = self._run(self._body, {self._image: x}, body, training)
+        return torch.stack([self._run(self._tail, values, head, training)[self._result] for head in heads])
+
+    def _run(
+        self, steps: Sequence[_Step], given: Mapping[str, Any], tensors: Mapping[str, Tensor], training: bool
+    ) -> dict[str, Any]:
+        values = dict(given)
+
+        def read(node: fx.Node) -> Any:
+            name = self._tensors.get(node.name)
+            return values[node.name] if name is None else tensors[name]
+
+        for step in steps:
+            arguments = list(fx.map_arg(step.node.args, read))
+            if step.mode is not None and step.mode < len(arguments):
+                arguments[step.mode] = training
+            values[step.node.name] = cast(Any, step.node.target)(*arguments, **fx.map_arg(step.node.kwargs, read))
+            for name in step.last_use:
+                values.pop(name, None)
+        return values
+
+
+def _steps(nodes: Sequence[fx.Node], kept: set[str]) -> list[_Step]:
+    """Values are dropped after their last use, so that evaluation does not hold every feature of the network."""
+    seen, steps = set(kept), []
+    for node in reversed(nodes):
+        last = {source.name for source in node.all_input_nodes} - seen
+        seen |= last
+        steps.append(_Step(node, mode_argument(node), tuple(last)))
+    return steps[::-1]

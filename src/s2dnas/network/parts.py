@@ -1,0 +1,57 @@
+"""Which part of every value belongs to which stage."""
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from s2dnas.graph.calls import operand
+from s2dnas.graph.channels import ChannelGraph, IntArray, Layout
+from s2dnas.graph.trace import Traced, resolve
+
+
+class Parts:
+    """The division of a network's values among stages, for one assignment of stages to units (U,)."""
+
+    def __init__(self, traced: Traced, graph: ChannelGraph, stages: IntArray) -> None:
+        self.traced, self.graph, self.stages = traced, graph, stages
+
+    def layout(self, name: str) -> Layout:
+        """The layout of a value; all results of a call are divided alike."""
+        layout = self.graph.layouts[name]
+        return layout if isinstance(layout, Layout) else layout[0]
+
+    def owner(self, name: str) -> int:
+        """The stage that computes a value which is not divided."""
+        return int(self.stages[self.layout(name).units[0]])
+
+    def channels(self, name: str, stage: int) -> IntArray:
+        """The positions along a value's channel axis that belong to a stage; [0] for an undivided value's owner."""
+        return np.flatnonzero(self.stages[self.layout(name).units] == stage)
+
+    def present(self, name: str, stage: int) -> bool:
+        """Whether a stage has any part of a value."""
+        return len(self.channels(name, stage)) > 0
+
+    def whole(self, name: str) -> bool:
+        """Whether a value is all in stage 1."""
+        layouts = self.graph.layouts[name]
+        parts = (layouts,) if isinstance(layouts, Layout) else layouts
+        return all(not self.stages[part.units].any() for part in parts)
+
+    def size(self, name: str, axis: int) -> int:
+        """The static size of a value along an axis."""
+        return int(self.traced.shapes[name][axis])
+
+    def sources(self, node: fx.Node, axis: int) -> IntArray:
+        """For each position along an axis of a call's result, the position of its operand, -1 for padding.
+
+        Found by running the operator on positions instead of values.
+        """
+        shape = self.traced.shapes[operand(node).name]
+        view = [shape[axis] if other == axis else 1 for other in range(len(shape))]
+        positions = torch.arange(1, shape[axis] + 1).view(view).expand(shape)
+        arguments, keywords = resolve(self.traced, (node.args[1:], node.kwargs))
+        result: Tensor = cast(Any, node.target)(positions, *arguments, **keywords)
+        return np.asarray(result.amax([other for other in range(result.ndim) if other != axis]).numpy() - 1)

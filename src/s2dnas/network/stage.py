@@ -1,0 +1,193 @@
+"""Write the graph of one stage: the static network's calls on this stage's channels, with its own slices of weights."""
+
+import operator
+from typing import Any
+
+import numpy as np
+from torch import Tensor, fx
+
+from s2dnas.graph.calls import operand, operator_name, result_of
+from s2dnas.graph.channels import IntArray, Mixing
+from s2dnas.network.parts import Parts
+from s2dnas.network.slicing import SLICERS
+from s2dnas.network.stage_graph import StageGraph, index
+from s2dnas.network.weights import Weights
+from s2dnas.space.assignment import readable
+from s2dnas.space.plan import Plan
+
+
+class StageWriter:
+    """Writes the calls of stage ``index`` into ``out``; ``own`` maps each value's name to this stage's part of it."""
+
+    def __init__(self, parts: Parts, plan: Plan, weights: Weights, index: int) -> None:
+        self.parts, self.plan, self.index = parts, plan, index
+        self.traced, self.graph = parts.traced, parts.graph
+        self.out = StageGraph(self.traced.parameters)
+        self.own: dict[str, fx.Node] = {}
+        self._body, self._head = weights.body, weights.heads[index]
+        self._numbers: dict[str, Any] = {}
+
+    def write(self) -> fx.Node:
+        """All calls of the stage; the result is the node of its logits."""
+        for node in self.traced.graph.nodes:
+            if node.op != "call_function":
+                continue
+            if node.name in self.traced.scalars:
+                self._numbers[node.name] = self._number(node)
+            elif node.name in self.graph.tail:
+                self.own[node.name] = self._tail(node)
+            elif (part := self._part_of(node)) is not None:
+                self.own[node.name] = part
+        return self.own[result_of(self.traced.graph).name]
+
+    def channels(self, node: fx.Node) -> IntArray:
+        """The positions along a value's channel axis that belong to this stage."""
+        return self.parts.channels(node.name, self.index)
+
+    def number(self, argument: Any) -> Any:
+        """An argument with the numbers that this stage computes put in."""
+        return fx.map_arg(argument, lambda node: self._numbers.get(node.name, node))
+
+    def values(self, argument: Any) -> list[fx.Node]:
+        """The values in a list of values."""
+        return [value for value in argument if isinstance(value, fx.Node)]
+
+    def read(self, source: fx.Node, node: fx.Node) -> Any:
+        """What a call on this stage's part reads of one of its operands."""
+        if source.name in self._numbers:
+            return self._numbers[source.name]
+        layout, result = self.parts.layout(source.name), self.parts.layout(node.name)
+        shape, rank = self.traced.shapes[source.name], len(self.traced.shapes[node.name])
+        if layout.axis is not None or result.axis is None:
+            return self._own_or_owner(source)
+        axis = result.axis - rank + len(shape)
+        if axis < 0 or shape[axis] == 1:
+            return self._own_or_owner(source)
+        return self.part(source, axis, self.channels(node))
+
+    def part(self, source: fx.Node, axis: int, positions: IntArray) -> fx.Node:
+        """This stage's part of a value, which is at these positions; of a value that belongs anywhere, these."""
+        value, size = self._own_or_owner(source), self.parts.size(source.name, axis)
+        return (
+            value if self.parts.layout(source.name).axis is not None else self.out.select(value, axis, positions, size)
+        )
+
+    def arguments(self, node: fx.Node) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call on this stage's part."""
+        arguments, keywords = fx.map_arg((node.args, node.kwargs), lambda source: self.read(source, node))
+        return list(arguments), dict(keywords)
+
+    def apply(self, node: fx.Node) -> fx.Node:
+        """A call that acts on a part as it acts on the whole."""
+        return self.out.repeat(node, *self.arguments(node))
+
+    def _part_of(self, node: fx.Node) -> fx.Node | None:
+        """This stage's part of a call's result, None if it has none."""
+        here = self.index == 0 or node.name in self.traced.constants
+        if self._all_whole(node):
+            return self._verbatim(node) if here else None
+        if not self.parts.present(node.name, self.index):
+            return None
+        if (layer := self.graph.layer_of.get(node.name)) is not None:
+            return self._grouped(node, layer) if layer.groups > 1 else self._mixing(node, layer)
+        slicer = SLICERS.get(operator_name(node))
+        return slicer(self, node) if slicer is not None else self.apply(node)
+
+    def _all_whole(self, node: fx.Node) -> bool:
+        known = [source.name for source in node.all_input_nodes if source.name in self.graph.layouts]
+        return all(self.parts.whole(name) for name in [node.name, *known])
+
+    def _verbatim(self, node: fx.Node) -> fx.Node:
+        """A call on undivided values belongs to the first stage; one that needs no image, to every stage."""
+
+        def same(source: fx.Node) -> Any:
+            return self._numbers[source.name] if source.name in self._numbers else self._own_or_owner(source)
+
+        return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), same))
+
+    def _mixing(self, node: fx.Node, layer: Mixing) -> fx.Node:
+        """A mixing layer on the features that this stage may read: those parts of its weight alone."""
+        rows = self._positions(layer.outputs, [self.index])
+        reads = np.flatnonzero(readable(layer, self.plan)[self.index]).tolist()
+        weight = self._body[layer.weight][index(rows)][:, index(self._positions(layer.inputs, reads))]
+        return self._weighted(node, self._joined(node, reads), self.out.tensor(layer.weight, weight), rows)
+
+    def _grouped(self, node: fx.Node, layer: Mixing) -> fx.Node:
+        """A grouped layer on this stage's groups."""
+        rows = self._positions(layer.outputs, [self.index])
+        groups = np.unique(rows * layer.groups // len(layer.outputs))
+        per_group = len(layer.inputs) // layer.groups
+        source = self.part(operand(node), 1, (groups[:, None] * per_group + np.arange(per_group)).flatten())
+        call = self._weighted(node, source, self.out.tensor(layer.weight, self._body[layer.weight][index(rows)]), rows)
+        call.args = (*call.args[:6], len(groups))
+        return call
+
+    def _weighted(self, node: fx.Node, source: fx.Node, weight: fx.Node, rows: IntArray) -> fx.Node:
+        arguments = [source, weight, *node.args[2:]]
+        if len(arguments) > 2 and isinstance(bias := node.args[2], fx.Node):
+            name = self.traced.tensors.get(bias.name)
+            own = self._own_or_owner(bias) if name is None else self.out.tensor(name, self._body[name][index(rows)])
+            arguments[2] = own
+        return self.out.repeat(node, arguments, node.kwargs)
+
+    def _positions(self, units: IntArray, stages: list[int]) -> IntArray:
+        """Channels in the order in which the parts of stages are concatenated."""
+        return np.concatenate([np.flatnonzero(self.parts.stages[units] == stage) for stage in stages])
+
+    def _joined(self, node: fx.Node, stages: list[int]) -> fx.Node:
+        """What a mixing layer reads: the parts of these stages, concatenated."""
+        source = operand(node)
+        found = [self._stage_part(source, stage) for stage in stages if self.parts.present(source.name, stage)]
+        return self.out.concatenate(found, -1 if operator_name(node) == "aten.linear" else 1)
+
+    def _stage_part(self, source: fx.Node, stage: int) -> fx.Node:
+        """The part of a value that a stage computed, which is this one or an earlier one."""
+        if source.name == self.traced.image:
+            return self.out.image
+        if stage == self.index or source.name in self.traced.constants:
+            return self.own[source.name]
+        return self.out.take(source.name, stage)
+
+    def _own_or_owner(self, source: fx.Node) -> fx.Node:
+        """This stage's part of a divided value; an undivided one from the stage that owns it."""
+        if (name := self.traced.tensors.get(source.name)) is not None:
+            return self._parameter(source, name)
+        divided = self.parts.layout(source.name).axis is not None and not self.parts.whole(source.name)
+        return self._stage_part(source, self.index if divided else self.parts.owner(source.name))
+
+    def _parameter(self, source: fx.Node, name: str) -> fx.Node:
+        """A parameter: its slice along the axis that runs with the channels."""
+        value, layout = self._body[name], self.graph.layouts.get(source.name)
+        axis = None if layout is None else self.parts.layout(source.name).axis
+        if axis is not None:
+            value = value.index_select(axis, index(self.channels(source)).to(value.device))
+        return self.out.tensor(name, value)
+
+    def _tail(self, node: fx.Node) -> fx.Node:
+        """This stage's own classifier: its mixing layers read every feature so far."""
+        layer = self.graph.layer_of.get(node.name)
+
+        def read(source: fx.Node) -> Any:
+            if source.name in self._numbers:
+                return self._numbers[source.name]
+            if layer is not None and source is operand(node):
+                return self._joined(node, list(range(self.index + 1)))
+            if (name := self.traced.tensors.get(source.name)) is not None:
+                return self.out.tensor(name, self._columns(layer, name))
+            return self._own_or_owner(source)
+
+        return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
+
+    def _columns(self, layer: Mixing | None, name: str) -> Tensor:
+        """A tensor of this stage's classifier; of a mixing layer's weight, the columns of the features so far."""
+        if layer is None or layer.weight != name or layer.groups > 1:
+            return self._head[name]
+        return self._head[name][:, index(self._positions(layer.inputs, list(range(self.index + 1))))]
+
+    def _number(self, node: fx.Node) -> Any:
+        """What depends on the batch is computed anew: sizes from the image's N, the rest from them."""
+        if operator_name(node) == "aten.sym_size":
+            per_sample = self.traced.scalars[node.name]
+            samples = self.out.samples()
+            return samples if per_sample == 1 else self.out.call(operator.mul, samples, per_sample)
+        return self.out.call(node.target, *self.number(node.args), **self.number(node.kwargs))

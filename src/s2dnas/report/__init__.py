@@ -1,0 +1,1 @@
+"""What came out, for people: a page with plots, its data as JSON, and a table for the terminal."""

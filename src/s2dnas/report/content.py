@@ -1,0 +1,185 @@
+"""The complete content of a report: exactly what ``report.json`` holds, and nothing that can be computed from it."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from s2dnas.artifacts import read_json, write_json
+from s2dnas.errors import ArtifactError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Frozen; unknown keys, NaN and infinity are refused. Accuracies and shares in [0, 1], macs per sample."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StaticResult(Part):
+    """The static network on the test split; epochs and seconds of its training where they are known."""
+
+    accuracy: Fraction
+    macs: Annotated[int, Field(gt=0)]
+    params: Count
+    seconds: Amount | None = None
+    epochs: Count | None = None
+
+
+class EqualTraining(Part):
+    """The same static network trained ``epochs`` epochs more, as many as the dynamic one got."""
+
+    accuracy: Fraction
+    epochs: Count
+    seconds: Amount | None = None
+
+
+class StageResult(Part):
+    """One stage answering every sample of the test split; macs and params are cumulative."""
+
+    accuracy: Fraction
+    macs: Count
+    params: Count
+
+
+class PointResult(Part):
+    """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where nobody leaves)."""
+
+    target: str
+    accuracy: Fraction
+    mean_macs: Amount
+    exit_share: tuple[Fraction, ...]
+    exit_accuracy: tuple[Fraction | None, ...]
+    thresholds: tuple[float, ...]
+    calibrate_accuracy: Fraction
+    calibrate_macs: Amount
+
+
+class Unreached(Part):
+    """A target that no thresholds reach."""
+
+    target: str
+    reason: str
+
+
+class CurvePoint(Part):
+    """One setting of the thresholds on the test split."""
+
+    mean_macs: Amount
+    accuracy: Fraction
+
+
+class SearchRecord(Part):
+    """What the search did; rewards, accuracies and macs are per evaluation, in order."""
+
+    evaluations: Count
+    seconds: Amount
+    shared_seconds: Amount = 0.0
+    strategy: str
+    rewards: tuple[float, ...] = ()
+    accuracies: tuple[Fraction, ...] = ()
+    macs: tuple[Amount, ...] = ()
+
+
+class EpochRecord(Part):
+    """One epoch of training the dynamic network."""
+
+    epoch: Count
+    loss: float
+    seconds: Amount | None = None
+    images_per_second: Amount | None = None
+    stage_accuracy: tuple[Fraction, ...] | None = None
+
+
+class TrainingRecord(Part):
+    """The training of the dynamic network."""
+
+    epochs: Count
+    seconds: Amount
+    history: tuple[EpochRecord, ...] = ()
+
+
+class CouplingRecord(Part):
+    """One coupling: its layers (names or how many), units per stage (S,), and channels in all."""
+
+    name: str
+    layers: Count | tuple[str, ...]
+    widths: tuple[Count, ...]
+    channels: Count
+
+
+class PlanRecord(Part):
+    """The plan; indicators as in ``space.Plan``: S (S - 1) / 2 flags per mixing layer."""
+
+    num_stages: Annotated[int, Field(gt=0)]
+    couplings: tuple[CouplingRecord, ...]
+    indicators: dict[str, tuple[bool, ...]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        pairs = self.num_stages * (self.num_stages - 1) // 2
+        _require_lengths("widths", self.num_stages, {part.name: part.widths for part in self.couplings})
+        _require_lengths("indicators", pairs, self.indicators)
+        return self
+
+
+class WholeModule(Part):
+    """Something that could not be divided, and why."""
+
+    module: str
+    operator: str
+    reason: str
+
+
+class ReportContent(Part):
+    """Everything that a report shows."""
+
+    model: str
+    data: str
+    command: str
+    seed: int
+    static: StaticResult
+    static_equal: EqualTraining | None = None
+    stages: Annotated[tuple[StageResult, ...], Field(min_length=1)]
+    operating_points: tuple[PointResult, ...] = ()
+    unreached: tuple[Unreached, ...] = ()
+    curve: tuple[CurvePoint, ...] = ()
+    search: SearchRecord | None = None
+    training: TrainingRecord | None = None
+    plan: PlanRecord
+    whole: tuple[WholeModule, ...] = ()
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    hardware: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        num_stages = len(self.stages)
+        _require_lengths("exit_share", num_stages, {point.target: point.exit_share for point in self.operating_points})
+        _require_lengths(
+            "exit_accuracy", num_stages, {point.target: point.exit_accuracy for point in self.operating_points}
+        )
+        if self.plan.num_stages != num_stages:
+            raise ValueError(f"the plan has {self.plan.num_stages} stages, the results {num_stages}")
+        return self
+
+    def save(self, path: Path) -> None:
+        """Write ``report.json``."""
+        write_json(path, "report", self.model_dump(mode="json"))
+
+    @staticmethod
+    def load(path: Path) -> "ReportContent":
+        """Read what ``save`` wrote. Raises ArtifactError if it is missing, damaged or not a report."""
+        try:
+            return ReportContent.model_validate(read_json(path, "report"))
+        except ValidationError as error:
+            raise ArtifactError(f"{path} is not a report ({error}); repeat the step that wrote it") from error
+
+
+def _require_lengths(what: str, length: int, named: dict[str, Any]) -> None:
+    for name, values in named.items():
+        if len(values) != length:
+            raise ValueError(f"{what} of {name!r} has {len(values)} entries instead of {length}")

@@ -1,0 +1,59 @@
+"""How search and training went, as plots."""
+
+import itertools
+from typing import TYPE_CHECKING
+
+from s2dnas.report.content import SearchRecord, TrainingRecord
+from s2dnas.report.style import DYNAMIC, INK, POINT, stage_colors, stage_legend, styled, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def search(record: SearchRecord) -> str:
+    """Reward per evaluation with the best so far, and the plans' accuracy against macs where both were kept."""
+    count = len(record.rewards)
+    best = max(range(count), key=record.rewards.__getitem__)
+    scattered = len(record.accuracies) == len(record.macs) == count
+    with styled(2.9) as figure:
+        axes = figure.subplots(1, 2 if scattered else 1, squeeze=False)[0]
+        number = range(1, count + 1)
+        axes[0].plot(number, record.rewards, "o", color=DYNAMIC, alpha=0.35, markersize=3, markeredgewidth=0)
+        running = list(itertools.accumulate(record.rewards, max))
+        axes[0].step(number, running, where="post", color=POINT, linewidth=1.6, label="best so far")
+        axes[0].set(xlabel="evaluation", ylabel="reward")
+        if scattered:
+            macs, accuracy = [value / 1e6 for value in record.macs], [100 * value for value in record.accuracies]
+            axes[1].plot(macs, accuracy, "o", color=DYNAMIC, alpha=0.35, markersize=3, markeredgewidth=0)
+            axes[1].plot(macs[best], accuracy[best], "D", color=POINT, markersize=6, label="best reward")
+            axes[1].set(xlabel="macs of the plan (M)", ylabel="accuracy in the search (%)")
+        for part in axes:
+            part.grid()
+        figure.legend(loc="outside upper left", ncols=2, fontsize=8.5)
+        return to_svg(figure)
+
+
+def training(record: TrainingRecord) -> str:
+    """Loss per epoch, and the accuracy of each stage where it was measured."""
+    measured = [epoch for epoch in record.history if epoch.stage_accuracy is not None]
+    marker = "o" if len(record.history) < 20 else None
+    with styled(2.9) as figure:
+        axes = figure.subplots(1, 2 if measured else 1, squeeze=False)[0]
+        epochs, losses = [epoch.epoch for epoch in record.history], [epoch.loss for epoch in record.history]
+        axes[0].plot(epochs, losses, color=INK, linewidth=1.6, marker=marker, markersize=3)
+        axes[0].set(xlabel="epoch", ylabel="training loss")
+        if measured:
+            _stage_accuracies(axes[1], [(epoch.epoch, epoch.stage_accuracy or ()) for epoch in measured], marker)
+            stage_legend(figure, max(len(epoch.stage_accuracy or ()) for epoch in measured))
+        for part in axes:
+            part.grid()
+            part.xaxis.get_major_locator().set_params(integer=True)
+        return to_svg(figure)
+
+
+def _stage_accuracies(axes: "Axes", measured: list[tuple[int, tuple[float, ...]]], marker: str | None) -> None:
+    num_stages = max(len(accuracies) for _, accuracies in measured)
+    for stage, color in enumerate(stage_colors(num_stages)):
+        known = [(epoch, 100 * accuracies[stage]) for epoch, accuracies in measured if stage < len(accuracies)]
+        axes.plot(*zip(*known, strict=True), color=color, marker=marker, markersize=3)
+    axes.set(xlabel="epoch", ylabel="accuracy per stage (%)")

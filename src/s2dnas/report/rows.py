@@ -1,0 +1,91 @@
+"""What a report derives from its content: the comparison with the static network, the savings and the headline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from s2dnas.report.content import ReportContent
+from s2dnas.report.text import letter, percent
+
+Kind = Literal["static", "stage", "point"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table static against dynamic; ``exit_share`` is (S,), empty where nobody chooses an exit."""
+
+    kind: Kind
+    name: str
+    accuracy: float
+    difference: float
+    mean_macs: float
+    cost: float
+    exit_share: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Shares of the static network's macs: saved by structure, saved by early exit, and their sum."""
+
+    name: str
+    structure: float
+    exits: float
+
+    @property
+    def total(self) -> float:
+        """All that is saved, as a share of the static network's macs."""
+        return self.structure + self.exits
+
+
+def comparison(content: ReportContent) -> tuple[Row, ...]:
+    """The static network, its equally trained twin, each stage alone and each operating point.
+
+    ``difference`` is accuracy minus the static one, ``cost`` is macs as a share of the static network's.
+    """
+    return tuple(_rows(content))
+
+
+def _rows(content: ReportContent) -> Iterator[Row]:
+    static = content.static
+
+    def row(kind: Kind, name: str, accuracy: float, macs: float, exit_share: tuple[float, ...] = ()) -> Row:
+        return Row(kind, name, accuracy, accuracy - static.accuracy, macs, macs / static.macs, exit_share)
+
+    yield row("static", "static", static.accuracy, static.macs)
+    if equal := content.static_equal:
+        yield row("static", f"static, {equal.epochs} epochs more", equal.accuracy, static.macs)
+    for index, stage in enumerate(content.stages):
+        yield row("stage", f"stage {index + 1} for all", stage.accuracy, stage.macs)
+    for index, point in enumerate(content.operating_points):
+        yield row("point", point_name(content, index), point.accuracy, point.mean_macs, point.exit_share)
+
+
+def point_name(content: ReportContent, index: int) -> str:
+    """The letter and target of an operating point, the same in tables and plots."""
+    return f"{letter(index)}: {content.operating_points[index].target}"
+
+
+def savings(content: ReportContent) -> tuple[Saving, ...]:
+    """One per operating point.
+
+    By structure: what the last stage needs less than the static network, saved even if nobody leaves early.
+    By early exit: what the mean over samples is below the last stage.
+    """
+    static, last = content.static.macs, content.stages[-1].macs
+    return tuple(
+        Saving(point_name(content, index), (static - last) / static, (last - point.mean_macs) / static)
+        for index, point in enumerate(content.operating_points)
+    )
+
+
+def headline(content: ReportContent) -> str:
+    """One sentence that says how the first operating point compares with the static network."""
+    static = percent(content.static.accuracy)
+    if not content.operating_points:
+        return f"On {content.data}, the dynamic {content.model} reached no target (static: {static})."
+    point = content.operating_points[0]
+    cost = percent(point.mean_macs / content.static.macs, 0)
+    return (
+        f"On {content.data}, the dynamic {content.model} answers with {percent(point.accuracy)} accuracy "
+        f"at {cost} of the static network's macs (static: {static})."
+    )

@@ -1,0 +1,77 @@
+"""The one search loop: ask a strategy for plans, score them, write them down, tell the strategy."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from s2dnas.errors import ArtifactError, SettingsError
+from s2dnas.search.journal import Entry, Score, read_journal, write_entry
+from s2dnas.search.strategy import Strategy
+from s2dnas.space.plan import Plan
+
+_log = logging.getLogger(__name__)
+
+
+def search(
+    strategy: Strategy,
+    evaluator: Callable[[Plan], Score],
+    evaluations: int,
+    batch: int,
+    journal: Path,
+    on_entry: Callable[[int, Entry], None] | None = None,
+) -> list[Entry]:
+    """The first ``evaluations`` entries of the search, asked ``batch`` plans at a time by a fresh strategy.
+
+    Entries that the journal already holds are told to the strategy instead of being scored again, so a search that
+    was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends it. Each
+    distinct plan is scored once. ``on_entry`` gets the index and the entry of every new line of the journal.
+
+    Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
+    this strategy would not have chosen.
+    """
+    if min(evaluations, batch) < 1:
+        raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
+    recorded = read_journal(journal)
+    _log.info("%d of %d plans are in %s already", min(len(recorded), evaluations), evaluations, journal)
+    entries: list[Entry] = []
+    while len(entries) < evaluations:
+        # Always a whole batch, even if only part of it is scored: what is asked must not depend on `evaluations`.
+        plans = strategy.ask(batch)
+        scored = plans[: evaluations - len(entries)]
+        for plan in scored:
+            if len(entries) < len(recorded):
+                entries.append(_replayed(recorded[len(entries)], plan, len(entries), journal))
+                continue
+            entries.append(_evaluated(plan, evaluator, entries))
+            write_entry(journal, entries[-1])
+            if on_entry is not None:
+                on_entry(len(entries) - 1, entries[-1])
+        if len(scored) == batch:
+            strategy.tell(plans, [entry.score.reward for entry in entries[-batch:]])
+    return entries
+
+
+def best(entries: Sequence[Entry]) -> Entry:
+    """The entry of the highest reward, the earliest of equals. Raises SettingsError if there is none."""
+    if not entries:
+        raise SettingsError("no plan has been scored yet; search before taking the best")
+    return max(entries, key=lambda entry: entry.score.reward)
+
+
+def _replayed(entry: Entry, plan: Plan, index: int, journal: Path) -> Entry:
+    if entry.plan != plan:
+        raise ArtifactError(
+            f"{journal}, line {index + 1}, holds plan {entry.plan.key}, but this search chooses {plan.key} there: the "
+            "journal belongs to other settings (network, strategy, seed or batch); restore them, or delete the journal"
+        )
+    return entry
+
+
+def _evaluated(plan: Plan, evaluator: Callable[[Plan], Score], entries: Sequence[Entry]) -> Entry:
+    for entry in entries:
+        if entry.plan == plan:
+            return Entry(plan, entry.score, seconds=0.0)
+    start = time.perf_counter()
+    score = evaluator(plan)
+    return Entry(plan, score, time.perf_counter() - start)

@@ -1,0 +1,31 @@
+"""Uniform random search: the yardstick of every other strategy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from s2dnas.search.strategy import Strategy
+from s2dnas.space.plan import Plan
+from s2dnas.space.space import SearchSpace
+
+
+class RandomStrategy(Strategy):
+    """Plans uniformly at random, none twice before the space is exhausted."""
+
+    def __init__(self, space: SearchSpace, seed: int) -> None:
+        super().__init__(space)
+        self._rng = np.random.default_rng(seed)
+        self._seen: set[Plan] = set()
+
+    def _propose(self, count: int) -> list[Plan]:
+        return [self._draw() for _ in range(count)]
+
+    def _draw(self) -> Plan:
+        plan = self.space.sample(self._rng)
+        while plan in self._seen and len(self._seen) < self.space.size:
+            plan = self.space.sample(self._rng)
+        self._seen.add(plan)
+        return plan
+
+    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
+        """Nothing: random search does not look at rewards."""

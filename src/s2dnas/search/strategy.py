@@ -1,0 +1,86 @@
+"""What every search strategy is: ask it for plans, tell it their rewards. It knows neither networks nor data."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, final
+
+from s2dnas.errors import SettingsError, nearest
+from s2dnas.space.plan import Plan
+from s2dnas.space.space import SearchSpace
+
+if TYPE_CHECKING:
+    from s2dnas.search.controller import ControllerSettings
+
+
+class Strategy(ABC):
+    """Chooses plans of a search space; a subclass says how to propose them and what to learn from their rewards.
+
+    Equal seeds and equal rewards give equal plans.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self._asked: list[Plan] = []
+
+    @final
+    def ask(self, count: int) -> list[Plan]:
+        """``count`` plans to score next. Raises SettingsError for a count below 1."""
+        if count < 1:
+            raise SettingsError(f"a strategy is asked for at least 1 plan, not {count}; give a positive batch")
+        self._asked = self._propose(count)
+        return list(self._asked)
+
+    @final
+    def tell(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
+        """Learn from the rewards of the plans of the last ``ask``, in its order.
+
+        Raises SettingsError if these are other plans, or if the rewards are not one finite number each.
+        """
+        if not plans or list(plans) != self._asked:
+            raise SettingsError(
+                f"rewards belong to the {len(self._asked)} plans of the last ask, in its order; "
+                f"these are {len(plans)} other ones; tell after each ask, once"
+            )
+        if len(rewards) != len(plans) or not all(map(math.isfinite, rewards)):
+            raise SettingsError(
+                f"{len(plans)} plans need one finite reward each, not {list(rewards)}; check the evaluator"
+            )
+        self._asked = []
+        self._learn(plans, rewards)
+
+    @abstractmethod
+    def _propose(self, count: int) -> list[Plan]:
+        """``count`` plans of the space."""
+
+    @abstractmethod
+    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
+        """Take in the finite rewards of the plans that ``_propose`` gave last."""
+
+
+def _random(space: SearchSpace, seed: int, _: "ControllerSettings | None") -> Strategy:
+    from s2dnas.search.random import RandomStrategy
+
+    return RandomStrategy(space, seed)
+
+
+def _controller(space: SearchSpace, seed: int, settings: "ControllerSettings | None") -> Strategy:
+    from s2dnas.search.controller import ControllerStrategy
+
+    return ControllerStrategy(space, seed, settings)
+
+
+STRATEGIES: dict[str, Callable[[SearchSpace, int, "ControllerSettings | None"], Strategy]] = {
+    "controller": _controller,
+    "random": _random,
+}
+
+
+def make_strategy(name: str, space: SearchSpace, seed: int, settings: "ControllerSettings | None" = None) -> Strategy:
+    """A fresh strategy by its name in ``STRATEGIES``; only the controller has settings.
+
+    Raises SettingsError for an unknown name.
+    """
+    if name not in STRATEGIES:
+        raise SettingsError(f"unknown strategy {name!r}{nearest(name, STRATEGIES)}")
+    return STRATEGIES[name](space, seed, settings)

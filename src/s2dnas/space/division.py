@@ -1,0 +1,49 @@
+"""The search space of an analysed network, for a number of stages and a smallest width."""
+
+from s2dnas.errors import PlanError, SettingsError
+from s2dnas.graph.channels import ChannelGraph, Coupling, Mixing
+from s2dnas.space.space import Concat, SearchSpace, Split
+
+
+def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -> SearchSpace:
+    """All ways to divide a network into S stages, in pieces of at least ``min_width`` channels.
+
+    A coupling with fewer pieces than stages stays whole in stage 1. Raises PlanError if none can be divided,
+    SettingsError for fewer than two stages or a width below 1.
+    """
+    if num_stages < 2 or min_width < 1:
+        raise SettingsError(f"num_stages is {num_stages} and min_width {min_width}; give at least 2 and 1")
+    splits = {coupling.name: Split(coupling.name, _pieces(coupling, min_width)) for coupling in graph.couplings}
+    divided = {name: split for name, split in splits.items() if split.count >= num_stages}
+    if not divided:
+        most = max((split.count for split in splits.values()), default=0)
+        raise PlanError(
+            f"{num_stages} stages need a coupling of at least {num_stages} pieces of {min_width} channels, the widest "
+            f"of {len(splits)} couplings has {most}; take fewer stages or a smaller min_width"
+        )
+    return SearchSpace(num_stages, tuple(_walk(graph, divided)))
+
+
+def _pieces(coupling: Coupling, min_width: int) -> tuple[int, ...]:
+    """Units per piece; what is left over widens the first piece, since stage 1 gains most from width."""
+    per_piece = -(-min_width // coupling.channels_per_unit)
+    count, rest = divmod(len(coupling.units), per_piece)
+    return (per_piece + rest, *[per_piece] * (count - 1)) if count else ()
+
+
+def _walk(graph: ChannelGraph, divided: dict[str, Split]) -> list[Split | Concat]:
+    """Decisions in the order of the network's layers: what a layer reads, then how its new channels are split."""
+    units = {unit for coupling in graph.couplings if coupling.name in divided for unit in coupling.units.tolist()}
+    decisions: list[Split | Concat] = []
+    for layer in graph.mixing:
+        if _chooses(layer, units):
+            decisions.append(Concat(layer.name))
+        new = [coupling.name for coupling in graph.couplings if coupling.layers[0] == layer.name]
+        decisions += [divided[name] for name in new if name in divided]
+    return decisions
+
+
+def _chooses(layer: Mixing, divided: set[int]) -> bool:
+    """Whether a layer may choose which earlier stages it reads: both its sides are divided, and groups tie nothing."""
+    reads, makes = (not divided.isdisjoint(units.tolist()) for units in (layer.inputs, layer.outputs))
+    return reads and makes and layer.groups == 1 and not layer.in_tail

@@ -1,0 +1,74 @@
+"""The state of a training on disk: one safetensors file, whole or absent, never pickled."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from s2dnas.artifacts import VERSION, replacing
+from s2dnas.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of a training's history. ``metrics``: validation accuracies in [0, 1], by name."""
+
+    epoch: int
+    loss: float
+    seconds: float
+    images_per_second: float
+    metrics: dict[str, float]
+
+
+def save_checkpoint(
+    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: list[EpochRecord]
+) -> None:
+    """Write weights, buffers, momentum and history after a finished epoch."""
+    names = {parameter: name for name, parameter in module.named_parameters()}
+    momentum = {
+        f"momentum.{names[parameter]}": state["momentum_buffer"]
+        for parameter, state in optimizer.state.items()
+        if state.get("momentum_buffer") is not None
+    }
+    tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()} | momentum
+    metadata = {"version": str(VERSION), "history": json.dumps([asdict(record) for record in history])}
+    with replacing(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> list[EpochRecord]:
+    """Put the state that ``save_checkpoint`` wrote back, and return the history so far.
+
+    Raises ArtifactError if the file is damaged, of another version, or belongs to another network.
+    """
+    tensors, metadata = _read(path)
+    weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ArtifactError(f"{path} belongs to another network ({error}); start a new run folder") from error
+    if optimizer is not None:
+        for name, parameter in module.named_parameters():
+            if (buffer := tensors.get(f"momentum.{name}")) is not None:
+                target = torch.empty_like(parameter)
+                optimizer.state[parameter] = {"momentum_buffer": target.copy_(buffer)}
+    return [EpochRecord(**record) for record in json.loads(metadata["history"])]
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} is not a readable checkpoint ({error}); delete it to train anew") from error
+    if metadata.get("version") != str(VERSION) or "history" not in metadata:
+        raise ArtifactError(
+            f"{path} has checkpoint version {metadata.get('version')}, this s2dnas reads {VERSION}; "
+            "start a new run folder"
+        )
+    return tensors, metadata

@@ -1,0 +1,41 @@
+"""What a multi-exit network is trained for."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How stages and teacher count: ``alpha`` per stage (empty: 1 each), ``distillation`` in [0, 1]."""
+
+    alpha: tuple[float, ...] = ()
+    distillation: float = 0.5
+    temperature: float = 3.0
+
+
+def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights) -> Tensor:
+    """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation), divided by sum alpha_i.
+
+    ``logits`` (S, N, K), ``labels`` (N,), ``teacher`` (N, K) logits of the static network, or None for d = 0.
+    Cross-entropies weighted by alpha_i: S2DNAS; distillation as temperature-softened Kullback-Leibler divergence
+    times T^2: Hinton et al. 2015.
+    """
+    alpha = torch.as_tensor(weights.alpha or (1.0,) * len(logits), device=logits.device)
+    distil = weights.distillation if teacher is not None else 0.0
+    terms = [
+        a * ((1 - distil) * F.cross_entropy(stage, labels) + distil * _divergence(stage, teacher, weights.temperature))
+        for a, stage in zip(alpha, logits, strict=True)
+    ]
+    return torch.stack(terms).sum() / alpha.sum()
+
+
+def _divergence(student: Tensor, teacher: Tensor | None, temperature: float) -> Tensor:
+    if teacher is None:
+        return student.new_zeros(())
+    target = F.log_softmax(teacher / temperature, dim=-1)
+    return temperature**2 * F.kl_div(
+        F.log_softmax(student / temperature, dim=-1), target, reduction="batchmean", log_target=True
+    )

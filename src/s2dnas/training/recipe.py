@@ -1,0 +1,23 @@
+"""How a network is trained: the settings of one training, and the learning rate that follows from them."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """SGD with Nesterov momentum, linear warm-up, then a cosine to zero. Norms and biases do not decay."""
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup_epochs: float = 1.0
+
+    def rate(self, epoch: float) -> float:
+        """The learning rate at a point of time, in epochs from the start."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * (0.01 + 0.99 * epoch / self.warmup_epochs)
+        progress = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from s2dnas.exits import (
+    ExitRule,
+    OperatingPoint,
+    Outcomes,
+    accuracy,
+    decide,
+    exit_accuracy,
+    exit_share,
+    mean_macs,
+    operating_point,
+)
+
+OUTCOMES = Outcomes(
+    predictions=np.array([1, 1, 2, 0]),
+    stages=np.array([0, 2, 0, 0]),
+    macs=np.array([10.0, 50.0, 10.0, 10.0]),
+    labels=np.array([1, 1, 2, 2]),
+    num_stages=3,
+)
+
+
+def test_numbers_worked_out_by_hand():
+    assert accuracy(OUTCOMES) == 0.75
+    assert mean_macs(OUTCOMES) == 20
+    assert exit_share(OUTCOMES).tolist() == [0.75, 0, 0.25]
+    assert exit_accuracy(OUTCOMES) == (pytest.approx(2 / 3), None, 1.0)
+
+
+def test_an_operating_point_gathers_the_numbers_of_the_outcomes(trained):
+    table, rule = trained(200, 3), ExitRule("max_probability", (0.9, 0.8))
+    outcomes = decide(table, rule)
+    assert operating_point(table, rule, "by hand") == OperatingPoint(
+        target="by hand",
+        accuracy=accuracy(outcomes),
+        mean_macs=mean_macs(outcomes),
+        exit_share=tuple(exit_share(outcomes)),
+        exit_accuracy=exit_accuracy(outcomes),
+        thresholds=(0.9, 0.8),
+    )
+
+
+def test_shares_and_accuracies_add_up_to_the_whole(trained):
+    table = trained(500, 3)
+    point = operating_point(table, ExitRule("max_probability", (0.9, 0.8)), "by hand")
+    assert min(point.exit_share) > 0
+    assert sum(point.exit_share) == pytest.approx(1)
+    assert np.dot(point.exit_share, point.exit_accuracy) == pytest.approx(point.accuracy)
+    assert np.dot(point.exit_share, table.macs) == pytest.approx(point.mean_macs)

@@ -1,0 +1,102 @@
+"""The contract of every strategy."""
+
+from itertools import product
+
+import pytest
+
+from s2dnas.errors import SettingsError
+from s2dnas.search.random import RandomStrategy
+from s2dnas.search.strategy import STRATEGIES, Strategy, make_strategy
+from s2dnas.space.space import Concat, SearchSpace, Split
+
+SPACES = {
+    "three stages": SearchSpace(3, (Split("a", (2,) * 6), Concat("c"), Split("b", (4, 4, 4)), Concat("d"))),
+    "two stages": SearchSpace(2, (Split("a", (1,) * 9), Split("b", (1, 3)), Concat("c"))),
+    "five stages": SearchSpace(5, (Concat("c"), Split("a", (1,) * 7))),
+    "no choice but one": SearchSpace(2, (Split("a", (1, 1)),)),
+}
+SPACE = SPACES["three stages"]
+
+
+@pytest.fixture(params=sorted(STRATEGIES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def strategy(name: str) -> Strategy:
+    return make_strategy(name, SPACE, seed=0)
+
+
+def history(strategy: Strategy, rounds: int = 4, count: int = 5) -> list[str]:
+    keys = []
+    for _ in range(rounds):
+        plans = strategy.ask(count)
+        strategy.tell(plans, [float(sum(plan.widths["a"][:1])) for plan in plans])
+        keys += [plan.key for plan in plans]
+    return keys
+
+
+@pytest.mark.parametrize(("space", "count"), list(product(SPACES.values(), [1, 7])))
+def test_asks_give_so_many_plans_of_the_space(name: str, space: SearchSpace, count: int) -> None:
+    strategy = make_strategy(name, space, seed=3)
+    for _ in range(3):
+        plans = strategy.ask(count)
+        assert len(plans) == count
+        for plan in plans:
+            assert space.decode(space.encode(plan)) == plan
+        strategy.tell(plans, [0.5] * count)
+
+
+def test_every_plan_of_a_small_space_is_reached(name: str) -> None:
+    space = SearchSpace(3, (Split("a", (1,) * 4), Concat("c")))
+    assert len(set(make_strategy(name, space, seed=0).ask(400))) == space.size
+
+
+def test_equal_seeds_give_equal_searches(name: str) -> None:
+    assert history(make_strategy(name, SPACE, seed=1)) == history(make_strategy(name, SPACE, seed=1))
+
+
+def test_other_seeds_give_other_searches(name: str) -> None:
+    assert history(make_strategy(name, SPACE, seed=1)) != history(make_strategy(name, SPACE, seed=2))
+
+
+def test_the_first_plans_do_not_depend_on_how_many_are_asked(name: str) -> None:
+    assert make_strategy(name, SPACE, seed=1).ask(9)[:4] == make_strategy(name, SPACE, seed=1).ask(4)
+
+
+@pytest.mark.parametrize("rewards", [[1.0, float("nan")], [1.0, float("inf")], [1.0], [1.0, 2.0, 3.0]])
+def test_bad_rewards_are_refused_and_can_be_put_right(strategy: Strategy, rewards: list[float]) -> None:
+    plans = strategy.ask(2)
+    with pytest.raises(SettingsError, match="finite reward"):
+        strategy.tell(plans, rewards)
+    strategy.tell(plans, [1.0, 2.0])
+
+
+def test_only_the_plans_of_the_last_ask_can_be_told(strategy: Strategy) -> None:
+    with pytest.raises(SettingsError, match="last ask"):
+        strategy.tell([], [])
+    earlier, plans = strategy.ask(2), strategy.ask(2)
+    for other in (earlier, plans[::-1], plans[:1]):
+        with pytest.raises(SettingsError, match="last ask"):
+            strategy.tell(other, [1.0] * len(other))
+    strategy.tell(plans, [1.0, 1.0])
+    with pytest.raises(SettingsError, match="last ask"):
+        strategy.tell(plans, [1.0, 1.0])
+
+
+def test_asking_for_nothing_is_refused(strategy: Strategy) -> None:
+    with pytest.raises(SettingsError, match="at least 1"):
+        strategy.ask(0)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'controller'"):
+        make_strategy("controler", SPACE, seed=0)
+
+
+def test_random_repeats_no_plan_before_the_space_is_exhausted() -> None:
+    space = SearchSpace(3, (Split("a", (1,) * 5), Concat("c")))
+    plans = RandomStrategy(space, seed=0).ask(space.size + 10)
+    assert len(set(plans[: space.size])) == space.size
+    assert len(plans) == space.size + 10
