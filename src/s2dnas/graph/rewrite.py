@@ -74,7 +74,7 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
 
 
 def _axis(node: fx.Node) -> int:
-    return int(argument(node, "dim", 0)) % operand(node).meta["val"].ndim
+    return int(argument(node, "dim", 0) % operand(node).meta["val"].ndim)
 
 
 def _parts(node: fx.Node) -> Iterator[tuple[fx.Node, int]]:

@@ -23,7 +23,7 @@ def find_tail(traced: Traced, mixing: Set[str]) -> frozenset[str]:
 
 
 def read_directly(traced: Traced, tail: Set[str], mixing: Set[str]) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """Pairs (call of the tail, feature of the body) where the call is no mixing layer, so it needs the whole feature."""
+    """Pairs (call of the tail, feature of the body) where the feature is not read through a mixing layer's weight."""
     for node in traced.graph.nodes:
         if node.name not in tail:
             continue

@@ -1,4 +1,4 @@
-"""Capture a network as a graph of functional ATen calls, with the user's qualified names; the network stays as it was."""
+"""Capture a network as a graph of functional ATen calls, with the user's qualified names; it stays as it was."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

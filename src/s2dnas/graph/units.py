@@ -32,15 +32,15 @@ class Units:
 
     def merge(self, a: Tensor, b: Tensor) -> None:
         """Merge ids pairwise (the tensors broadcast); 0 merges with nothing."""
-        a, b = torch.broadcast_tensors(a, b)
-        pairs = self.roots(torch.stack([a.flatten(), b.flatten()], dim=1))
-        pairs = pairs[(pairs != 0).all(dim=1) & (pairs[:, 0] != pairs[:, 1])].unique(dim=0)
-        for left, right in pairs.tolist():
+        together = torch.stack([a + torch.zeros_like(b), b + torch.zeros_like(a)], dim=-1)
+        pairs = self.roots(together.view(-1, 2))
+        pairs = pairs[(pairs != 0).all(dim=1) & (pairs[:, 0] != pairs[:, 1])]
+        for left, right in sorted({(left, right) for left, right in pairs.tolist()}):
             self._merge_one(left, right)
 
     def fix(self, ids: Tensor, reason: str) -> None:
         """Say that these channels cannot be divided; the first reason counts."""
-        self._reasons += [(int(i), reason) for i in ids.unique().tolist() if i != 0]
+        self._reasons += [(int(i), reason) for i in sorted(set(ids.flatten().tolist())) if i != 0]
 
     def reasons(self) -> dict[int, str]:
         """Why a class cannot be divided, by representative."""

@@ -7,18 +7,27 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from s2dnas.graph.calls import result_of
+from s2dnas.graph.calls import argument_names, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.stage_graph import mode_argument
 
 
+@dataclass(frozen=True)
+class Mode:
+    """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured)."""
+
+    training: bool
+    momentum: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """A call, where its training flag is, and which values nobody reads afterwards."""
+    """A call, where its training flag and momentum are, and which values nobody reads afterwards."""
 
     node: fx.Node
     mode: int | None
+    momentum: int | None
     last_use: tuple[str, ...]
 
 
@@ -34,14 +43,14 @@ class Interpreter:
         self._tail = _steps(tail, kept)
 
     def logits(
-        self, x: Tensor, body: Mapping[str, Tensor], heads: Sequence[Mapping[str, Tensor]], training: bool
+        self, x: Tensor, body: Mapping[str, Tensor], heads: Sequence[Mapping[str, Tensor]], mode: Mode
     ) -> Tensor:
         """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
-        values = self._run(self._body, {self._image: x}, body, training)
-        return torch.stack([self._run(self._tail, values, head, training)[self._result] for head in heads])
+        values = self._run(self._body, {self._image: x}, body, mode)
+        return torch.stack([self._run(self._tail, values, head, mode)[self._result] for head in heads])
 
     def _run(
-        self, steps: Sequence[_Step], given: Mapping[str, Any], tensors: Mapping[str, Tensor], training: bool
+        self, steps: Sequence[_Step], given: Mapping[str, Any], tensors: Mapping[str, Tensor], mode: Mode
     ) -> dict[str, Any]:
         values = dict(given)
 
@@ -52,7 +61,9 @@ class Interpreter:
         for step in steps:
             arguments = list(fx.map_arg(step.node.args, read))
             if step.mode is not None and step.mode < len(arguments):
-                arguments[step.mode] = training
+                arguments[step.mode] = mode.training
+            if step.momentum is not None and mode.momentum is not None:
+                arguments[step.momentum] = mode.momentum
             values[step.node.name] = cast(Any, step.node.target)(*arguments, **fx.map_arg(step.node.kwargs, read))
             for name in step.last_use:
                 values.pop(name, None)
@@ -65,5 +76,10 @@ def _steps(nodes: Sequence[fx.Node], kept: set[str]) -> list[_Step]:
     for node in reversed(nodes):
         last = {source.name for source in node.all_input_nodes} - seen
         seen |= last
-        steps.append(_Step(node, mode_argument(node), tuple(last)))
+        steps.append(_Step(node, mode_argument(node), _momentum_argument(node), tuple(last)))
     return steps[::-1]
+
+
+def _momentum_argument(node: fx.Node) -> int | None:
+    names = argument_names(node)
+    return names.index("momentum") if "momentum" in names else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
-from s2dnas.network.interpreter import Interpreter
+from s2dnas.network.interpreter import Interpreter, Mode
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.network.weights import Weights
@@ -35,7 +35,7 @@ class SharedNet(nn.Module):
     def forward(self, x: Tensor, plan: Plan, keep: float = 0.0) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K) of a plan."""
         own = masked(self._graph, self.weights(), stage_masks(self._graph, plan), keep)
-        return self._run.logits(x, own.body, own.heads, self.training)
+        return self._run.logits(x, own.body, own.heads, Mode(self.training))
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
@@ -49,12 +49,15 @@ class SharedNet(nn.Module):
 class MaskedNet(MultiExitNet):
     """One plan of a shared network. It saves nothing by itself; ``network.build`` makes the one that does.
 
-    ``keep`` fades the forbidden weights out while training; anything above 0 is not the plan yet.
+    ``keep`` fades the forbidden weights out while training; anything above 0 is not the plan yet. ``momentum``, if it
+    is set, replaces the captured momentum of running statistics: 1 / k in the k-th pass makes them plain means.
     """
 
     def __init__(self, traced: Traced, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
-        self._graph, self._run, self.plan, self.keep = graph, Interpreter(traced, graph), plan, 0.0
+        self._graph, self._run, self.plan = graph, Interpreter(traced, graph), plan
+        self.keep: float = 0.0
+        self.momentum: float | None = None
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(graph).macs(plan).tolist())
@@ -63,7 +66,7 @@ class MaskedNet(MultiExitNet):
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
         own = masked(self._graph, self.weights(), self._masks.tensors(), self.keep)
-        return self._run.logits(x, own.body, own.heads, self.training)
+        return self._run.logits(x, own.body, own.heads, Mode(self.training, self.momentum))
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""

@@ -101,7 +101,8 @@ class StageGraph:
         return self._training
 
     def _last_placeholder(self) -> fx.Node:
-        return [node for node in self.graph.nodes if node.op == "placeholder"][-1]
+        *_, last = self.graph.find_nodes(op="placeholder")
+        return last
 
 
 def mode_argument(node: fx.Node) -> int | None:
