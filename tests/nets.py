@@ -15,7 +15,7 @@ CLASSES = 3
 
 
 def net(make: Callable[[], nn.Module]) -> Net:
-    """Register a network of 3x8x8 images under the name of its function, with weights and statistics of a trained one."""
+    """Register a network of 3x8x8 images under its function's name, with weights and statistics of a trained one."""
     return _net(make, channels=3)
 
 
@@ -342,7 +342,7 @@ def channel_softmax() -> nn.Module:
 
 @net
 def running_sum() -> nn.Module:
-    """Another operator without a rule, beside a divided branch that its result is concatenated to; logits are log odds."""
+    """Another operator without a rule, concatenated to a divided branch; the output is log probabilities."""
 
     def forward(m: Calls, x: Tensor) -> Tensor:
         x = F.relu(m.a(x))
@@ -370,10 +370,11 @@ def sizes() -> nn.Module:
     """Shapes computed from sizes; positions become the rows of a linear layer, then channels again."""
 
     def forward(m: Calls, x: Tensor) -> Tensor:
-        n, c, h, w = m.stem(x).size()
-        x = F.relu(m.stem(x)).view(n, c, h * w).permute(0, 2, 1)
+        x = F.relu(m.stem(x))
+        n, c, h, w = x.size()
+        x = x.view(n, c, h * w).permute(0, 2, 1)
         x = F.relu(m.rows(x)).transpose(1, 2).reshape(n, -1, h, w)
-        return m.fc(F.max_pool2d(m.last(x), 4).view(x.shape[0], -1))
+        return m.fc(m.last(x)[:, :, ::4, ::4].reshape(x.shape[0], -1))
 
     return Calls(forward, stem=conv_bn(3, 6), rows=nn.Linear(6, 7), last=conv_bn(7, 5), fc=nn.Linear(20, CLASSES))
 

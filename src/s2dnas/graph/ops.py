@@ -68,8 +68,11 @@ def group_norm(analysis: "Analysis", node: fx.Node) -> Tensor:
 def prelu(analysis: "Analysis", node: fx.Node) -> Tensor:
     """One slope per channel, or one for all."""
     channels = analysis.along(operand(node), 1)
-    if prod(analysis.shape(operand(node, 1))) > 1:
-        analysis.ties(operand(node, 1), channels)
+    slope = operand(node, 1)
+    if prod(analysis.shape(slope)) > 1:
+        analysis.ties(slope, channels)
+    else:
+        analysis.meets(slope, None)
     return analysis.ids(operand(node))
 
 
@@ -155,7 +158,7 @@ register(
     *_aten("square", "reciprocal", "log", "log1p", "sin", "cos", "erf", "to", "_to_copy", "lift_fresh_copy"),
     *_aten("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus"),
     *_aten("hardtanh", "hardsigmoid", "hardswish", "clamp", "clamp_min", "clamp_max", "dropout"),
-    *_aten("softsign", "log_sigmoid", "threshold", "hardshrink", "softshrink"),
+    *_aten("softsign", "log_sigmoid", "threshold", "hardshrink", "softshrink", "expand_as"),
 )
 register(
     local,
@@ -167,7 +170,7 @@ register(padding, *_aten("pad", "constant_pad_nd"))
 register(
     rearranging,
     *_aten("cat", "slice", "narrow"),
-    *_aten("view", "reshape", "_unsafe_view", "flatten", "unflatten", "expand", "squeeze", "unsqueeze"),
+    *_aten("reshape", "flatten", "unflatten", "expand", "squeeze", "unsqueeze"),
     *_aten("permute", "transpose", "contiguous", "clone", "flip", "alias", "detach"),
 )
 register(constant, *_aten("zeros", "ones", "full", "arange", "scalar_tensor"))

@@ -13,7 +13,10 @@ _aten = torch.ops.aten
 
 
 def simplify(graph: fx.Graph) -> None:
-    """Parts of chunk, split and unbind become slices, select a slice and a squeeze; squeeze names its axes."""
+    """Parts of chunk, split and unbind become slices, select a slice and a squeeze; squeeze names its axes.
+
+    view becomes reshape, since it would refuse a part of a tensor, or one in another memory format.
+    """
     for node in list(graph.nodes):
         if node.op == "call_function" and (rewrite := _REWRITES.get(operator_name(node))) is not None:
             rewrite(graph, node)
@@ -30,6 +33,7 @@ def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
     for node in graph.nodes:
         if node in needed:
             environment[node] = copy.node_copy(node, environment.__getitem__)
+            environment[node].meta = {"nn_module_stack": node.meta.get("nn_module_stack")}
     copy.output(environment[result])
     return copy
 
@@ -63,6 +67,11 @@ def _squeeze(graph: fx.Graph, node: fx.Node) -> None:
         _replace(graph, node, _aten.squeeze.dims, (node.args[0], axes))
 
 
+def _view(graph: fx.Graph, node: fx.Node) -> None:
+    if node.target is not _aten.view.dtype:
+        _replace(graph, node, _aten.reshape.default, node.args)
+
+
 _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.chunk": _split,
     "aten.split": _split,
@@ -70,6 +79,8 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.unbind": _unbind,
     "aten.select": _select,
     "aten.squeeze": _squeeze,
+    "aten.view": _view,
+    "aten._unsafe_view": _view,
 }
 
 

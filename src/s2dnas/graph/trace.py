@@ -39,6 +39,10 @@ class Traced:
     constants: frozenset[str]
     aside: frozenset[str]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Traced":
+        """Itself: it is never changed, and networks that hold it are copied."""
+        return self
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one input image."""
@@ -62,9 +66,7 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
     result = _single_output(program.graph)
     simplify(program.graph)
     graph = reachable(program.graph, result)
-    inputs = program.graph_signature.input_specs
-    tensors = {spec.arg.name: spec.target for spec in inputs if spec.target is not None}
-    image = next(spec.arg.name for spec in inputs if spec.kind is InputKind.USER_INPUT)
+    image, tensors = _inputs(program, graph)
     values = {**program.state_dict, **program.constants}
     one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
     constants = _constants(graph, image)
@@ -72,7 +74,7 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
     return Traced(
         graph=graph,
         image=image,
-        tensors={name: target for name, target in tensors.items() if name in one},
+        tensors=tensors,
         values=values,
         parameters=frozenset(name for name, value in values.items() if isinstance(value, nn.Parameter)),
         shapes={name: _shape(value) for name, value in one.items() if _is_tensor(value)},
@@ -105,12 +107,20 @@ def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
         try:
             return export(model, (example,), dynamic_shapes=({0: Dim("N", min=1, max=2**16)},))
         except Exception as error:  # the exporter and the user's forward raise what they like
-            reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise ModelError(
-                f"{type(model).__name__} cannot be captured for inputs {tuple(example.shape)}: "
-                f"{type(error).__name__}: {reason[:300]}; make forward free of control flow that depends on values, "
-                "or check that the input fits the network"
+                f"{type(model).__name__} cannot be captured for inputs {tuple(example.shape)}: {_reason(error)}"
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the exporter says, in short, and the way out."""
+    if "specialized it to be a constant" in str(error):
+        return "forward works for one number of samples only; take it from x.shape[0], not from len(x) or a constant"
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+    return (
+        f"{type(error).__name__}: {first[:300]}; make forward free of control flow that depends on values, "
+        "or check that the input fits the network"
+    )
 
 
 def _single_output(graph: fx.Graph) -> fx.Node:
@@ -122,6 +132,16 @@ def _single_output(graph: fx.Graph) -> fx.Node:
         f"the network must give one tensor of logits (N, K), it gives {count} values; wrap it in a module that "
         "returns the logits alone"
     )
+
+
+def _inputs(program: ExportedProgram, graph: fx.Graph) -> tuple[str, dict[str, str]]:
+    """The name of the image, and the qualified name of the tensor behind each other placeholder."""
+    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+    placeholders = {node.name: specs[str(node.target)] for node in graph.find_nodes(op="placeholder")}
+    images = [name for name, spec in placeholders.items() if spec.kind is InputKind.USER_INPUT]
+    if not images:
+        raise ModelError("the logits do not depend on the image; check the network's forward")
+    return images[0], {name: spec.target for name, spec in placeholders.items() if spec.target is not None}
 
 
 def _num_classes(logits: Any) -> int:

@@ -42,6 +42,10 @@ class Interpreter:
         self._body = _steps([node for node in calls if node.name not in graph.tail], kept)
         self._tail = _steps(tail, kept)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Interpreter":
+        """Itself: it is never changed, and networks that hold it are copied."""
+        return self
+
     def logits(
         self, x: Tensor, body: Mapping[str, Tensor], heads: Sequence[Mapping[str, Tensor]], mode: Mode
     ) -> Tensor:

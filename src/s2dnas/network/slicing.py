@@ -19,7 +19,7 @@ Slicer = Callable[["StageWriter", fx.Node], fx.Node]
 
 
 def resized(writer: "StageWriter", node: fx.Node) -> fx.Node:
-    """view, reshape, expand: this stage's number of channels in the new shape."""
+    """reshape, expand: this stage's number of channels in the new shape."""
     size = _own_count(writer, node, list(writer.number(node.args[1])), first_axis=0)
     return writer.out.call(node.target, writer.read(operand(node), node), size)
 
@@ -100,7 +100,7 @@ def regrouped(writer: "StageWriter", node: fx.Node) -> fx.Node:
 
 
 SLICERS: dict[str, Slicer] = {
-    **dict.fromkeys(["aten.view", "aten.reshape", "aten._unsafe_view", "aten.expand"], resized),
+    **dict.fromkeys(["aten.reshape", "aten.expand"], resized),
     "aten.unflatten": unflattened,
     **dict.fromkeys(["aten.pad", "aten.constant_pad_nd"], padded),
     **dict.fromkeys(["aten.slice", "aten.narrow", "aten.flip"], picked),

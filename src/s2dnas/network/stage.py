@@ -173,8 +173,9 @@ class StageWriter:
             if layer is not None and source is operand(node):
                 return self._joined(node, list(range(self.index + 1)))
             if (name := self.traced.tensors.get(source.name)) is not None:
-                return self.out.tensor(name, self._columns(layer, name))
-            return self._own_or_owner(source)
+                alias = f"{name}_of_classifier" if name in self._body else name
+                return self.out.tensor(name, self._columns(layer, name), alias)
+            return self.own[source.name] if source.name in self.graph.tail else self._own_or_owner(source)
 
         return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
 

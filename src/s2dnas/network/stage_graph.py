@@ -43,10 +43,11 @@ class StageGraph:
                 self.wanted[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
         return self.wanted[name, stage]
 
-    def tensor(self, name: str, value: Tensor) -> fx.Node:
-        """A parameter or buffer of the stage, under the static network's qualified name."""
-        if name not in self._tensors:
-            *path, leaf = name.split(".")
+    def tensor(self, name: str, value: Tensor, alias: str | None = None) -> fx.Node:
+        """A parameter or buffer of the stage, under the static network's qualified name, or an alias of it."""
+        key = alias or name
+        if key not in self._tensors:
+            *path, leaf = key.split(".")
             owner = self.root
             for part in path:
                 if not hasattr(owner, part):
@@ -57,8 +58,8 @@ class StageGraph:
                 owner.register_parameter(leaf, nn.Parameter(own))
             else:
                 owner.register_buffer(leaf, own)
-            self._tensors[name] = self.graph.get_attr(name)
-        return self._tensors[name]
+            self._tensors[key] = self.graph.get_attr(key)
+        return self._tensors[key]
 
     def select(self, value: fx.Node, axis: int, positions: IntArray, size: int) -> fx.Node:
         """Some positions along an axis of the given size: all, a slice, or picked one by one."""
@@ -101,7 +102,9 @@ class StageGraph:
         return self._training
 
     def _last_placeholder(self) -> fx.Node:
-        *_, last = self.graph.find_nodes(op="placeholder")
+        last = self.image
+        for node in self.graph.find_nodes(op="placeholder"):
+            last = node
         return last
 
 

@@ -8,20 +8,39 @@ from s2dnas.space.space import Concat, SearchSpace, Split
 def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -> SearchSpace:
     """All ways to divide a network into S stages, in pieces of at least ``min_width`` channels.
 
-    A coupling with fewer pieces than stages stays whole in stage 1. Raises PlanError if none can be divided,
-    SettingsError for fewer than two stages or a width below 1.
+    A coupling with fewer pieces than stages stays whole in stage 1, and so does one that only such couplings read:
+    nothing of its later stages would reach their classifiers. Raises PlanError if none can be divided, SettingsError
+    for fewer than two stages or a width below 1.
     """
     if num_stages < 2 or min_width < 1:
         raise SettingsError(f"num_stages is {num_stages} and min_width {min_width}; give at least 2 and 1")
-    splits = {coupling.name: Split(coupling.name, _pieces(coupling, min_width)) for coupling in graph.couplings}
-    divided = {name: split for name, split in splits.items() if split.count >= num_stages}
-    if not divided:
-        most = max((split.count for split in splits.values()), default=0)
+    splits = [Split(coupling.name, _pieces(coupling, min_width)) for coupling in graph.couplings]
+    wide = {split.name for split in splits if split.count >= num_stages}
+    useful = _reaching_the_tail(graph, wide)
+    if not useful:
         raise PlanError(
-            f"{num_stages} stages need a coupling of at least {num_stages} pieces of {min_width} channels, the widest "
-            f"of {len(splits)} couplings has {most}; take fewer stages or a smaller min_width"
+            f"{num_stages} stages need couplings of at least {num_stages} pieces of {min_width} channels up to the "
+            f"classifier; {len(wide)} of {len(splits)} couplings have as many, the widest has "
+            f"{max((split.count for split in splits), default=0)} pieces; take fewer stages or a smaller min_width"
         )
-    return SearchSpace(num_stages, tuple(_walk(graph, divided)))
+    return SearchSpace(num_stages, tuple(_walk(graph, {s.name: s for s in splits if s.name in useful})))
+
+
+def _reaching_the_tail(graph: ChannelGraph, wide: set[str]) -> set[str]:
+    """Those couplings that the tail reads, or a layer whose outputs belong to such a coupling."""
+    units = {coupling.name: set(coupling.units.tolist()) for coupling in graph.couplings if coupling.name in wide}
+    links = [(layer.in_tail, set(layer.inputs.tolist()), set(layer.outputs.tolist())) for layer in graph.mixing]
+    found: set[str] = set()
+    reached: set[int] = set()
+    while new := {
+        name
+        for name, own in units.items()
+        if name not in found
+        and any(own & inputs and (in_tail or reached & outputs) for in_tail, inputs, outputs in links)
+    }:
+        found |= new
+        reached.update(*(units[name] for name in new))
+    return found
 
 
 def _pieces(coupling: Coupling, min_width: int) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The state of a training on disk: one safetensors file, whole or absent, never pickled."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from s2dnas.artifacts import VERSION, replacing
 from s2dnas.errors import ArtifactError
+
+_MODULE, _MOMENTUM = "module.", "momentum."
 
 
 @dataclass(frozen=True)
@@ -28,47 +31,61 @@ def save_checkpoint(
     path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: list[EpochRecord]
 ) -> None:
     """Write weights, buffers, momentum and history after a finished epoch."""
-    names = {parameter: name for name, parameter in module.named_parameters()}
+    names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
     momentum = {
-        f"momentum.{names[parameter]}": state["momentum_buffer"]
+        _MOMENTUM + names[parameter]: state["momentum_buffer"]
         for parameter, state in optimizer.state.items()
         if state.get("momentum_buffer") is not None
     }
-    tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()} | momentum
+    tensors = {_MODULE + name: tensor for name, tensor in module.state_dict().items()} | momentum
     metadata = {"version": str(VERSION), "history": json.dumps([asdict(record) for record in history])}
+    # A parameter of two names is written twice: safetensors refuses tensors that share memory.
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        save_file(copies, temporary, metadata)
 
 
 def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> list[EpochRecord]:
     """Put the state that ``save_checkpoint`` wrote back, and return the history so far.
 
-    Raises ArtifactError if the file is damaged, of another version, or belongs to another network.
+    Raises ArtifactError, before anything is changed, if the file is damaged, of another version, or belongs to
+    another network.
     """
-    tensors, metadata = _read(path)
-    weights = {name.removeprefix("module."): t for name, t in tensors.items() if name.startswith("module.")}
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ArtifactError(f"{path} belongs to another network ({error}); start a new run folder") from error
+    tensors, history = _read(path)
+    weights = {name.removeprefix(_MODULE): t for name, t in tensors.items() if name.startswith(_MODULE)}
+    _check_same_network(path, module.state_dict(), weights)
+    module.load_state_dict(weights)
     if optimizer is not None:
         for name, parameter in module.named_parameters():
-            if (buffer := tensors.get(f"momentum.{name}")) is not None:
+            if (buffer := tensors.get(_MOMENTUM + name)) is not None:
                 target = torch.empty_like(parameter)
                 optimizer.state[parameter] = {"momentum_buffer": target.copy_(buffer)}
-    return [EpochRecord(**record) for record in json.loads(metadata["history"])]
+    return history
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path) -> tuple[dict[str, Tensor], list[EpochRecord]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} is not a readable checkpoint ({error}); delete it to train anew") from error
-    if metadata.get("version") != str(VERSION) or "history" not in metadata:
+    if "history" not in metadata:
+        raise ArtifactError(f"{path} is not a checkpoint of s2dnas: it holds no history; start a new run folder")
+    if metadata.get("version") != str(VERSION):
         raise ArtifactError(
             f"{path} has checkpoint version {metadata.get('version')}, this s2dnas reads {VERSION}; "
             "start a new run folder"
         )
-    return tensors, metadata
+    return tensors, [EpochRecord(**record) for record in json.loads(metadata["history"])]
+
+
+def _check_same_network(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    def shape(tensors: Mapping[str, Tensor], name: str) -> str:
+        return f"shape {tuple(tensors[name].shape)}" if name in tensors else "no such tensor"
+
+    for name in [*wanted, *given]:
+        if (there := shape(given, name)) != (here := shape(wanted, name)):
+            raise ArtifactError(
+                f"{path} belongs to another network: {name!r} is {there} there and {here} here; start a new run folder"
+            )

@@ -1,11 +1,12 @@
 """The one training loop: static, shared and multi-stage networks differ only in their objective."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -53,25 +54,26 @@ def fit(
     fabric: "Fabric",
     checkpoint: Path,
     seed: int,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
     The checkpoint is written after every epoch, and every epoch draws from a generator of its own, so a training
-    that was killed and resumed ends as one that was not. Raises TrainingError when the loss is not finite; the last
-    good checkpoint stays.
+    that was killed and resumed ends as one that was not. Raises TrainingError when the loss or a parameter is not
+    finite; the last good checkpoint stays.
     """
-    module = objective.module.to(fabric.device, memory_format=torch.channels_last)
+    # The stub of `Module.to` has no overload with both a device and a memory format.
+    module: nn.Module = cast(Any, objective.module).to(fabric.device, memory_format=torch.channels_last)
     optimizer = _sgd(module, recipe)
     history = load_checkpoint(checkpoint, module, optimizer) if checkpoint.exists() else []
     wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
+    run = _Run(objective, recipe, fabric, wrapped, wrapped_optimizer, on_progress)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
-        with torch.random.fork_rng():
-            torch.manual_seed(_epoch_seed(seed, epoch))  # dropout draws from the global generator
-            loss, images = _epoch(objective, wrapped, wrapped_optimizer, recipe, epoch, fabric, seed, on_progress)
+        loss, images = run.epoch(epoch, _epoch_seed(seed, epoch))
         seconds = time.perf_counter() - start
         module.eval()
+        _check_finite(module, recipe, epoch)
         record = EpochRecord(epoch + 1, loss, seconds, images / seconds, objective.validate())
         history.append(record)
         save_checkpoint(checkpoint, module, optimizer, history)
@@ -80,37 +82,57 @@ def fit(
     return history
 
 
-def _epoch(
-    objective: Objective,
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    epoch: int,
-    fabric: "Fabric",
-    seed: int,
-    on_progress: Callable[[Progress], None],
-) -> tuple[float, int]:
-    """Mean loss and number of images of one pass."""
-    generator = torch.Generator().manual_seed(_epoch_seed(seed, epoch))
-    module.train()
-    total, images = 0.0, 0
-    for index, (inputs, labels) in enumerate(objective.batches(generator)):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(epoch + index / objective.num_batches)
-        optimizer.zero_grad()
-        loss = objective.loss(module, inputs, labels, generator)
-        value = float(loss.detach())
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}; the checkpoint of the last good epoch "
-                f"is kept; lower the learning rate (now {recipe.learning_rate}) or lengthen the warm-up and resume"
-            )
-        fabric.backward(loss)
-        optimizer.step()
-        total, images = total + value * len(labels), images + len(labels)
-        done = epoch * objective.num_batches + index + 1
-        on_progress(Progress(done, recipe.epochs * objective.num_batches, total / images))
-    return total / images, images
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What stays the same from epoch to epoch; ``module`` and ``optimizer`` as Fabric wraps them."""
+
+    objective: Objective
+    recipe: Recipe
+    fabric: "Fabric"
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    on_progress: Callable[[Progress], None]
+
+    def epoch(self, epoch: int, seed: int) -> tuple[float, int]:
+        """Mean loss and number of images of one pass."""
+        generator = torch.Generator().manual_seed(seed)
+        self.module.train()
+        total, images = 0.0, 0
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)  # dropout draws from the global generator
+            for index, (inputs, labels) in enumerate(self.objective.batches(generator)):
+                self._set_rate(epoch + index / self.objective.num_batches)
+                self.optimizer.zero_grad()
+                loss = self.objective.loss(self.module, inputs, labels, generator)
+                value = float(loss.detach())
+                if not math.isfinite(value):
+                    raise _diverged(f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}", self.recipe)
+                self.fabric.backward(loss)
+                self.optimizer.step()
+                total, images = total + value * len(labels), images + len(labels)
+                self._report(epoch * self.objective.num_batches + index + 1, total / images)
+        return total / images, images
+
+    def _set_rate(self, epoch: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(epoch)
+
+    def _report(self, done: int, loss: float) -> None:
+        self.on_progress(Progress(done, self.recipe.epochs * self.objective.num_batches, loss))
+
+
+def _check_finite(module: nn.Module, recipe: Recipe, epoch: int) -> None:
+    """The last step of an epoch may ruin the weights after a loss that was finite."""
+    for name, parameter in module.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise _diverged(f"{name} is not finite after epoch {epoch + 1}", recipe)
+
+
+def _diverged(fault: str, recipe: Recipe) -> TrainingError:
+    return TrainingError(
+        f"{fault}; the checkpoint of the last good epoch is kept; lower the learning rate (now "
+        f"{recipe.learning_rate}) or lengthen the warm-up (now {recipe.warmup_epochs} epochs) and resume"
+    )
 
 
 def _sgd(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2dnas.errors import SettingsError
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -21,15 +23,24 @@ def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weig
 
     ``logits`` (S, N, K), ``labels`` (N,), ``teacher`` (N, K) logits of the static network, or None for d = 0.
     Cross-entropies weighted by alpha_i: S2DNAS; distillation as temperature-softened Kullback-Leibler divergence
-    times T^2: Hinton et al. 2015.
+    times T^2: Hinton et al. 2015. Raises SettingsError if alpha is not one weight per stage.
     """
-    alpha = torch.as_tensor(weights.alpha or (1.0,) * len(logits), device=logits.device)
+    alpha = torch.as_tensor(_alpha(weights, len(logits)), device=logits.device)
     distil = weights.distillation if teacher is not None else 0.0
     terms = [
         a * ((1 - distil) * F.cross_entropy(stage, labels) + distil * _divergence(stage, teacher, weights.temperature))
         for a, stage in zip(alpha, logits, strict=True)
     ]
     return torch.stack(terms).sum() / alpha.sum()
+
+
+def _alpha(weights: LossWeights, num_stages: int) -> tuple[float, ...]:
+    alpha = weights.alpha or (1.0,) * num_stages
+    if len(alpha) != num_stages or min(alpha) < 0 or sum(alpha) == 0:
+        raise SettingsError(
+            f"alpha is {alpha} for {num_stages} stages; give {num_stages} weights, none negative and not all 0, or none"
+        )
+    return alpha
 
 
 def _divergence(student: Tensor, teacher: Tensor | None, temperature: float) -> Tensor:

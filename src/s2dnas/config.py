@@ -1,0 +1,157 @@
+"""The settings of a run, gathered: each step's options stand beside the step; here they get a name and a default."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from s2dnas.data.augment import Augmentation
+from s2dnas.errors import SettingsError, nearest
+from s2dnas.exits import CONFIDENCES
+from s2dnas.search.controller_settings import ControllerSettings
+from s2dnas.search.strategy import STRATEGIES
+from s2dnas.space.order import ORDERS
+from s2dnas.training.losses import LossWeights
+from s2dnas.training.recipe import Recipe
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    """Frozen; an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataSettings(Section):
+    """``size``: images are resized to it; ``limit``: at most so many images of train and of test."""
+
+    size: Positive | None = None
+    limit: Positive | None = None
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    normalise: Literal["measured", "imagenet"] = "measured"
+
+
+class SpaceSettings(Section):
+    """How finely a network may be divided; ``order`` names the importance by which units are sorted."""
+
+    num_stages: Annotated[int, Field(ge=2)] = 3
+    min_width: Positive = 8
+    order: Literal[tuple(ORDERS)] = "l1"  # type: ignore[valid-type]
+
+
+class SearchSettings(Section):
+    """``budget`` and the reward's cost are shares of the static macs; ``images`` and ``norm_images`` per evaluation."""
+
+    strategy: Literal[tuple(STRATEGIES)] = "controller"  # type: ignore[valid-type]
+    evaluations: Positive = 200
+    batch: Positive = 10
+    exponent: Annotated[float, Field(le=0)] = -0.07
+    budget: Share = 0.5
+    resolution: Positive = 100
+    images: Positive = 2500
+    norm_images: Positive = 512
+
+
+class ExitSettings(Section):
+    """Operating points: ``budgets`` as shares of the static macs, ``losses`` as points of accuracy under static."""
+
+    confidence: Literal[tuple(CONFIDENCES)] = "max_probability"  # type: ignore[valid-type]
+    budgets: tuple[Share, ...] = (0.5, 0.3, 0.4, 0.6)
+    losses: tuple[Annotated[float, Field(ge=0)], ...] = (0.5,)
+
+
+class DeviceSettings(Section):
+    """Where networks are trained, in the words of Lightning Fabric; ``threads`` of the CPU (None: as found)."""
+
+    accelerator: str = "auto"
+    devices: Positive = 1
+    precision: str = "32-true"
+    threads: Positive | None = None
+
+
+class Settings(Section):
+    """All settings of a run.
+
+    ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
+    finetuning, by default none), the shared network and the chosen one. ``start``: the chosen network starts from the
+    shared or from the static weights. ``equal``: train the static network on, as long as the chosen one, to compare.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    start: Literal["shared", "static"] = "shared"
+    equal: bool = True
+    data: DataSettings = DataSettings()
+    augmentation: Augmentation = Augmentation()
+    static: Recipe = Recipe(epochs=30)
+    shared: Recipe = Recipe(epochs=8, learning_rate=0.05)
+    train: Recipe = Recipe(epochs=30, learning_rate=0.05)
+    loss: LossWeights = LossWeights()
+    space: SpaceSettings = SpaceSettings()
+    search: SearchSettings = SearchSettings()
+    controller: ControllerSettings = ControllerSettings()
+    exits: ExitSettings = ExitSettings()
+    device: DeviceSettings = DeviceSettings()
+
+
+def load_settings(file: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+    """Settings from a TOML file, then ``key=value`` pairs such as ``train.epochs=12`` on top.
+
+    Raises SettingsError with all faults at once; for an unknown key it offers the nearest one.
+    """
+    content = _read(file) if file is not None else {}
+    for override in overrides:
+        _override(content, override)
+    return validated(content)
+
+
+def validated(content: Mapping[str, Any]) -> Settings:
+    """Settings of nested dicts, as TOML or JSON hold them. Raises SettingsError with all faults at once."""
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        faults = [_fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()]
+        raise SettingsError("\n".join(faults)) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror}); give a TOML file of settings") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}; correct the file") from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise SettingsError(f"{override!r} is not a setting; write key=value, such as train.epochs=12")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise SettingsError(f"{override!r}: {section!r} is a single setting, not a section")
+    content[name] = value
+
+
+def _fault(place: tuple[int | str, ...], kind: str, message: str, given: Any) -> str:
+    path = ".".join(map(str, place))
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"unknown setting {path!r}{nearest(str(place[-1]), _names(place[:-1]))}"
+    return f"setting {path!r}: {message}, not {given!r}"
+
+
+def _names(place: tuple[int | str, ...]) -> list[str]:
+    """The settings that a section knows."""
+    section: Any = Settings()
+    for name in place:
+        section = getattr(section, str(name))
+    return list(getattr(type(section), "model_fields", None) or section.__dataclass_fields__)

@@ -1,0 +1,58 @@
+"""Scores plans by the shared network: dynamic inference on the search split, with thresholds chosen there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from s2dnas.evaluation.collect import collect
+from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.exits import best, frontier, operating_point
+from s2dnas.network.shared import SharedNet
+from s2dnas.search.journal import Score
+from s2dnas.search.reward import reward
+from s2dnas.space.plan import Plan
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= ``budget``.
+
+    ``static_macs`` and ``budget`` in macs per sample; a plan whose first stage exceeds the budget is scored by its
+    cheapest thresholds, so that the exponent still tells better from worse. ``resolution`` is the number of quantiles
+    that each threshold is chosen from.
+    """
+
+    static_macs: float
+    budget: float
+    exponent: float = -0.07
+    confidence: str = "max_probability"
+    resolution: int = 100
+
+
+def shared_evaluator(
+    shared: SharedNet,
+    norm_batches: Sequence[Tensor],
+    search_batches: Sequence[tuple[Tensor, Tensor]],
+    objective: Objective,
+) -> Callable[[Plan], Score]:
+    """An evaluator ``Plan -> Score``: weights of the shared network, running statistics re-estimated per plan.
+
+    ``norm_batches`` are training images, ``search_batches`` images and labels of the search split.
+    """
+
+    def evaluate(plan: Plan) -> Score:
+        net = shared.at(plan)
+        estimate_norms(net, norm_batches)
+        table = collect(net, search_batches, objective.confidence)
+        front = frontier(table, objective.resolution)
+        rule = best(front, _value(objective), max(objective.budget, float(front.macs[0])))
+        point = operating_point(table, rule, "reward")
+        value = reward(point.accuracy, point.mean_macs, objective.static_macs, objective.exponent)
+        return Score(point.accuracy, point.mean_macs, float(value))
+
+    return evaluate
+
+
+def _value(objective: Objective) -> Callable[..., "object"]:
+    return lambda accuracy, macs: reward(accuracy, macs, objective.static_macs, objective.exponent)

@@ -1,0 +1,166 @@
+"""Which channels are split together, which stay whole and why, and what the classifier of a stage is."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nets import NETS, Calls, conv_bn, pooled
+from oracle import tiny
+from s2dnas.graph.analysis import analyse
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.graph.trace import trace
+
+
+def couplings(name: str) -> dict[str, tuple[int, set[str]]]:
+    return {c.name: (len(c.units), set(c.layers)) for c in tiny(name).graph.couplings}
+
+
+def whole(graph: ChannelGraph) -> set[tuple[str, str, str]]:
+    return {(entry.module, entry.operator, entry.reason) for entry in graph.whole}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("vgg", {"0": (6, {"0"}), "3": (8, {"3"}), "7": (10, {"7"}), "9": (7, {"9"})}),
+        (
+            "residual",
+            {
+                "stem.0": (6, {"stem.0"}),
+                "a.0": (5, {"a.0"}),
+                "b.0": (8, {"b.0", "shortcut.0", "d.0"}),
+                "c.0": (7, {"c.0"}),
+            },
+        ),
+        (
+            "inverted_residual",
+            {
+                "stem.0": (6, {"stem.0"}),
+                "first.0": (5, {"first.0", "narrow.0"}),
+                "widen.0": (15, {"widen.0", "depthwise.0"}),
+                "last.0": (9, {"last.0"}),
+            },
+        ),
+        ("squeeze_excite_conv", {"stem.0": (8, {"stem.0", "up"}), "down": (4, {"down"}), "last.0": (6, {"last.0"})}),
+        ("depthwise_image", {"depthwise": (3, {"depthwise"}), "mix.0": (8, {"mix.0"})}),
+        ("grouped", {"stem.0": (6, {"stem.0", "out.0"}), "into.0": (4, {"into.0", "grouped.0"})}),
+        ("gated", {"stem.0": (6, {"stem.0"}), "wide.0": (7, {"wide.0"}), "last.0": (6, {"last.0"})}),
+        ("used_twice", {"stem.0": (7, {"stem.0", "body.0"})}),
+        ("group_norm", {"0": (4, {"0"}), "3": (3, {"3"})}),
+        ("conv_head", {"0": (6, {"0"}), "3": (8, {"3"})}),
+    ],
+)
+def test_couplings(name: str, expected: dict[str, tuple[int, set[str]]]) -> None:
+    assert couplings(name) == expected
+    assert not tiny(name).graph.whole
+
+
+def test_padding_joins_what_it_is_added_to() -> None:
+    """Three channels beside the shortcut's six, two before and three after: the sum is one stream, in two couplings."""
+    found = couplings("padded_shortcut")
+    assert found["stem.0"] == (6, {"stem.0", "b.0"})
+    assert found["b.0"] == (5, {"b.0"})
+
+
+def test_channels_per_unit() -> None:
+    by_name = {coupling.name: coupling for coupling in tiny("grouped").graph.couplings}
+    assert by_name["into.0"].outputs == {"into.0": 2, "grouped.0": 4}
+    assert by_name["into.0"].channels_per_unit == 2
+    assert {c.name: c.channels_per_unit for c in tiny("gated").graph.couplings}["wide.0"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("channel_softmax", {("attend", "aten.softmax", "no rule for this operator")}),
+        ("running_sum", {("", "aten.cumsum", "no rule for this operator")}),
+        (
+            "computed_weight",
+            {
+                ("", "aten.mean", "it runs over channels and needs all of them"),
+                ("", "aten.conv2d", "its weight is computed, not a parameter"),
+            },
+        ),
+        (
+            "read_by_tail",
+            {
+                ("", "aten.mean", "it runs over channels and needs all of them"),
+                ("", "aten.unsqueeze", "read by the classifier's aten.mul"),
+            },
+        ),
+    ],
+)
+def test_what_stays_whole_is_listed_with_module_operator_and_reason(name: str, expected: set[str]) -> None:
+    assert whole(tiny(name).graph) == expected
+
+
+def test_what_an_unknown_operator_reads_is_in_no_coupling() -> None:
+    assert "a.0" not in couplings("channel_softmax")
+    assert couplings("channel_softmax").keys() == {"b.0", "c.0"}
+    assert couplings("running_sum").keys() == {"a.0", "c.0", "d.0"}
+    assert couplings("read_by_tail").keys() == {"a.0", "c.0"}
+
+
+def test_values_whose_first_axis_is_not_the_samples_stay_whole() -> None:
+    graph = tiny("samples_aside").graph
+    assert couplings("samples_aside").keys() == {"a.0", "b.0"}
+    assert ("rows", "aten.linear", "the first axis of its result is not that of the samples") in whole(graph)
+    assert sum(graph.whole_macs.values()) == 64 * 6 * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("vgg", ["11"]),
+        ("conv_head", ["7"]),
+        ("two_heads", ["fc_a", "fc_b", "c.0"]),
+        ("used_in_body_and_tail", ["body"]),
+        ("running_sum", ["fc"]),
+    ],
+)
+def test_the_tail_starts_with_the_last_mixing_layers(name: str, layers: list[str]) -> None:
+    assert {layer.name for layer in tiny(name).graph.mixing if layer.in_tail} == set(layers)
+
+
+def test_every_channel_of_a_coupling_has_its_unit_in_the_layout() -> None:
+    graph = tiny("dense").graph
+    joined = [layout for layout in graph.layouts.values() if not isinstance(layout, tuple) and layout.axis == 1]
+    own = {unit for coupling in graph.couplings for unit in coupling.units.tolist()}
+    assert own <= {unit for layout in joined for unit in layout.units.tolist()}
+    (reader,) = [layer for layer in graph.mixing if layer.name == "c.0"]
+    assert len(reader.inputs) == 14
+    assert len(set(reader.inputs.tolist()) - own) == 3  # the image
+
+
+def test_a_module_with_two_weights_makes_two_layers_of_different_name() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Parameter(torch.randn(6, 3, 3, 3))
+            self.two = nn.Parameter(torch.randn(5, 6, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.conv2d(nn.functional.conv2d(x, self.one).relu(), self.two)
+
+    model = nn.Sequential(Two(), nn.Flatten(), nn.Linear(5 * 36, 3))
+    graph = analyse(trace(model, torch.randn(1, 3, 8, 8)))
+    assert [layer.name for layer in graph.mixing] == ["0.one", "0.two", "2"]
+
+
+def test_an_unused_layer_does_not_count() -> None:
+    model = Calls(lambda m, x: m.fc(pooled(m.a(x))), a=conv_bn(3, 6), unused=conv_bn(3, 9), fc=nn.Linear(6, 3)).eval()
+    graph = analyse(trace(model, torch.randn(1, 3, 8, 8)))
+    assert [layer.name for layer in graph.mixing] == ["a.0", "fc"]
+
+
+def test_a_parameter_per_position_does_not_tie_channels() -> None:
+    assert couplings("layer_scale") == {"stem.0": (7, {"stem.0", "body.0"})}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_static_macs_are_the_sum_over_layers(name: str) -> None:
+    graph = tiny(name).graph
+    assert graph.macs == sum(layer.macs for layer in graph.mixing) + sum(graph.whole_macs.values())
+    for layer in graph.mixing:
+        assert np.max(layer.outputs) < graph.num_units

@@ -1,0 +1,60 @@
+"""Channels that weigh most come first."""
+
+import numpy as np
+import pytest
+import torch
+
+from oracle import tiny
+from s2dnas.errors import SettingsError
+from s2dnas.graph.analysis import analyse
+from s2dnas.space.order import by_l1, ordered
+
+
+def test_units_are_sorted_by_the_norm_of_their_weights() -> None:
+    net = tiny("vgg")
+    graph = ordered(net.traced, analyse(net.traced), "l1")
+    norms = net.model.get_parameter("0.weight").detach().abs().flatten(1).sum(1)
+    (coupling,) = [coupling for coupling in graph.couplings if coupling.name == "0"]
+    (layer,) = [layer for layer in graph.mixing if layer.name == "0"]
+    by_unit = dict(zip(layer.outputs.tolist(), norms.tolist(), strict=True))
+    found = [by_unit[unit] for unit in coupling.units.tolist()]
+    assert found == sorted(norms.tolist(), reverse=True)
+
+
+def test_no_layer_of_a_coupling_dominates() -> None:
+    net = tiny("residual")
+    graph = analyse(net.traced)
+    before = by_l1(net.traced, graph)
+    scaled = dict(net.traced.values)
+    scaled["shortcut.0.weight"] = scaled["shortcut.0.weight"] * 1000
+    (traced,) = [type(net.traced)(**{**vars(net.traced), "values": scaled})]
+    np.testing.assert_allclose(by_l1(traced, graph), before)
+
+
+def test_the_networks_own_order_is_kept_on_demand() -> None:
+    net = tiny("vgg")
+    graph = analyse(net.traced)
+    same = ordered(net.traced, graph, "none")
+    assert all(np.array_equal(a.units, b.units) for a, b in zip(graph.couplings, same.couplings, strict=True))
+    assert all(np.array_equal(c.units, np.sort(c.units)) for c in same.couplings)
+
+
+def test_ordering_changes_order_only() -> None:
+    net = tiny("inverted_residual")
+    graph = analyse(net.traced)
+    for before, after in zip(graph.couplings, ordered(net.traced, graph).couplings, strict=True):
+        assert sorted(before.units.tolist()) == sorted(after.units.tolist())
+        assert (before.name, before.outputs) == (after.name, after.outputs)
+
+
+def test_an_unknown_order_is_refused() -> None:
+    net = tiny("vgg")
+    with pytest.raises(SettingsError, match=r"unknown order 'l2'.*l1"):
+        ordered(net.traced, analyse(net.traced), "l2")
+
+
+def test_a_layer_of_zeros_has_an_order() -> None:
+    net = tiny("vgg")
+    values = {name: torch.zeros_like(value) for name, value in net.traced.values.items()}
+    traced = type(net.traced)(**{**vars(net.traced), "values": values})
+    assert np.isfinite(by_l1(traced, analyse(net.traced))).all()

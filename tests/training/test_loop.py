@@ -1,0 +1,259 @@
+"""A training learns, repeats itself, survives being killed, and stops when it diverges."""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from s2dnas.errors import TrainingError
+from s2dnas.training.checkpoint import EpochRecord, load_checkpoint
+from s2dnas.training.loop import Objective, Progress, fit
+from s2dnas.training.recipe import Recipe
+
+RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=0.1, warmup_epochs=0.5)
+SAMPLES, BATCHES = 30, 4
+
+
+class KilledError(Exception):
+    """The process ends here."""
+
+
+@dataclass
+class Toy:
+    """Two classes, bright and dark images, which the network must tell apart in spite of noise and dropout."""
+
+    module: nn.Module
+    images: Tensor
+    labels: Tensor
+
+    def loss(self, module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        noise = 0.1 * torch.randn(images.shape, generator=generator)
+        return F.cross_entropy(module(images + noise), labels)
+
+    def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(SAMPLES, generator=generator)
+        return ((self.images[part], self.labels[part]) for part in order.split(RECIPE.batch_size))
+
+    def validate(self) -> dict[str, float]:
+        with torch.no_grad():
+            right = self.module(self.images).argmax(1) == self.labels
+        return {"accuracy": float(right.float().mean())}
+
+    def objective(self) -> Objective:
+        return Objective(self.module, self.loss, self.batches, BATCHES, self.validate)
+
+
+@pytest.fixture(scope="module")
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1)
+
+
+@pytest.fixture
+def toy() -> Toy:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        conv = [nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout2d(0.2), nn.AdaptiveAvgPool2d(1)]
+        module = nn.Sequential(*conv, nn.Flatten(), nn.Dropout(0.3), nn.Linear(6, 2))
+        labels = torch.arange(SAMPLES) % 2
+        images = torch.randn(SAMPLES, 2, 6, 6) + (2.0 * labels - 1).view(-1, 1, 1, 1)
+        return Toy(module, images, labels)
+
+
+def another(toy: Toy) -> Toy:
+    """The same problem, with a network of its own that was not trained."""
+    return replace(toy, module=copy.deepcopy(toy.module))
+
+
+def what_counts(history: list[EpochRecord]) -> list[tuple[int, float, dict[str, float]]]:
+    """Everything but the time it took."""
+    return [(record.epoch, record.loss, record.metrics) for record in history]
+
+
+def assert_same_weights(first: nn.Module, second: nn.Module) -> None:
+    ours, theirs = first.state_dict(), second.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_it_learns_a_separable_problem(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    history = fit(toy.objective(), replace(RECIPE, epochs=8), fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert [record.epoch for record in history] == list(range(1, 9))
+    assert history[-1].metrics == {"accuracy": 1.0}
+    assert history[-1].loss < 0.5 * history[0].loss
+    assert all(record.seconds > 0 and record.images_per_second > 0 for record in history)
+    assert not toy.module.training
+
+
+def test_equal_seeds_give_equal_networks(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    same, other = another(toy), another(toy)
+    first = fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "first", seed=1)
+    torch.manual_seed(123)  # what the process did before does not matter
+    second = fit(same.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "second", seed=1)
+    third = fit(other.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "third", seed=2)
+    assert what_counts(first) == what_counts(second)
+    assert_same_weights(toy.module, same.module)
+    assert what_counts(first) != what_counts(third)
+
+
+def test_the_global_generator_is_left_as_it_was(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_every_epoch_draws_anew(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    orders: list[list[int]] = []
+    drops: list[Tensor] = []
+
+    def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        orders.append(torch.randperm(SAMPLES, generator=generator).tolist())
+        drops.append(torch.rand(4))  # from the global generator, as dropout
+        return toy.batches(generator)
+
+    fit(replace(toy.objective(), batches=batches), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert len({tuple(order) for order in orders}) == RECIPE.epochs
+    assert len({tuple(drop.tolist()) for drop in drops}) == RECIPE.epochs
+
+
+def kill_in_batch(done: int, objective: Objective) -> tuple[Objective, Callable[[Progress], None]]:
+    def on_progress(progress: Progress) -> None:
+        if progress.done == done:
+            raise KilledError
+
+    return objective, on_progress
+
+
+def kill_in_validation(epoch: int, objective: Objective) -> tuple[Objective, Callable[[Progress], None]]:
+    calls = []
+
+    def validate() -> dict[str, float]:
+        calls.append(1)
+        if len(calls) == epoch:
+            raise KilledError
+        return objective.validate()
+
+    return replace(objective, validate=validate), lambda _: None
+
+
+@pytest.mark.parametrize(
+    ("kill", "when", "finished"),
+    [
+        (kill_in_batch, 1, 0),
+        (kill_in_batch, BATCHES, 0),
+        (kill_in_batch, BATCHES + 1, 1),
+        (kill_in_batch, 2 * BATCHES + 3, 2),
+        (kill_in_validation, 1, 0),
+        (kill_in_validation, 3, 2),
+        (kill_in_validation, 4, 3),
+    ],
+)
+def test_killed_and_resumed_ends_as_uninterrupted(
+    toy: Toy, fabric: Fabric, tmp_path: Path, kill: Callable[..., object], when: int, finished: int
+) -> None:
+    whole, resumed = another(toy), another(toy)
+    expected = fit(whole.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "whole", seed=5)
+    objective, on_progress = kill(when, toy.objective())  # type: ignore[misc]
+    with pytest.raises(KilledError):
+        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=on_progress)
+    assert (tmp_path / "last").exists() is (finished > 0)
+    epochs: list[int] = []
+
+    def count(progress: Progress) -> None:
+        epochs.append((progress.done - 1) // BATCHES)
+
+    history = fit(resumed.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=count)
+    assert sorted(set(epochs)) == list(range(finished, RECIPE.epochs))
+    assert what_counts(history) == what_counts(expected)
+    assert_same_weights(resumed.module, whole.module)
+
+
+def test_a_finished_training_is_only_loaded(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    again = another(toy)
+    first = fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    progress: list[Progress] = []
+    second = fit(
+        again.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
+    )
+    assert second == first
+    assert not progress
+    assert not again.module.training
+    assert_same_weights(again.module, toy.module)
+
+
+def test_progress_counts_batches_over_all_epochs(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    progress: list[Progress] = []
+    history = fit(
+        toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
+    )
+    total = RECIPE.epochs * BATCHES
+    assert [(p.done, p.total) for p in progress] == [(done, total) for done in range(1, total + 1)]
+    assert [p.loss for p in progress[BATCHES - 1 :: BATCHES]] == [record.loss for record in history]
+
+
+def test_the_loss_is_the_mean_over_images(fabric: Fabric, toy: Toy, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        del generator
+        return 0 * module(images).sum() + labels.float().mean()
+
+    objective = replace(toy.objective(), loss=loss)
+    history = fit(objective, replace(RECIPE, epochs=1), fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert history[0].loss == pytest.approx(float(toy.labels.float().mean()))
+
+
+def test_only_weight_matrices_decay(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        del labels, generator
+        return 0 * module(images).sum()
+
+    frozen = toy.module[0].weight.requires_grad_(False)  # type: ignore[index]
+    before = copy.deepcopy(dict(toy.module.named_parameters()))
+    recipe = replace(RECIPE, epochs=1, momentum=0.0, weight_decay=0.1)
+    fit(replace(toy.objective(), loss=loss), recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    factor = 1.0
+    for batch in range(BATCHES):
+        factor *= 1 - 0.1 * recipe.rate(batch / BATCHES)
+    for name, parameter in toy.module.named_parameters():
+        decays = parameter.ndim > 1 and parameter is not frozen
+        torch.testing.assert_close(parameter, before[name] * (factor if decays else 1.0))
+
+
+def diverging_in(call: int, toy: Toy, value: float) -> Objective:
+    """From one batch on, the loss is ``value``."""
+    calls: list[int] = []
+
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        calls.append(1)
+        ordinary = toy.loss(module, images, labels, generator)
+        return ordinary * value if len(calls) >= call else ordinary
+
+    return replace(toy.objective(), loss=loss)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_training(toy: Toy, fabric: Fabric, tmp_path: Path, value: float) -> None:
+    good, resumed = another(toy), another(toy)
+    objective = diverging_in(2 * BATCHES + 2, toy, value)
+    with pytest.raises(TrainingError, match=rf"loss is {value} in epoch 3, batch 2; .* lower the learning rate"):
+        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    expected = fit(good.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "good", seed=1)
+    assert what_counts(load_checkpoint(tmp_path / "last", resumed.module)) == what_counts(expected[:2])
+    history = fit(resumed.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert what_counts(history) == what_counts(expected)
+
+
+def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        value = toy.loss(module, images, labels, generator)
+        done = int(toy.module[1].num_batches_tracked)  # type: ignore[index]
+        # A root is finite at zero, its slope is not.
+        return value + ((value - value.detach()).abs() if done < 2 * BATCHES else (0 * value).sqrt())
+
+    objective = replace(toy.objective(), loss=loss)
+    with pytest.raises(TrainingError, match=r"is not finite after epoch 2; .* lower the learning rate"):
+        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert len(load_checkpoint(tmp_path / "last", another(toy).module)) == 1

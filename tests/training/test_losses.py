@@ -1,0 +1,89 @@
+"""The loss of several exits, against the formula written out in NumPy."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy.special import log_softmax
+from torch import Tensor
+
+from s2dnas.errors import SettingsError
+from s2dnas.training.losses import LossWeights, multi_exit_loss
+
+Array = npt.NDArray[np.float64]
+STAGES, SAMPLES, CLASSES = 3, 5, 4
+
+
+@pytest.fixture
+def logits() -> Tensor:
+    return 2 * torch.randn(STAGES, SAMPLES, CLASSES, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def teacher() -> Tensor:
+    return 2 * torch.randn(SAMPLES, CLASSES, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture
+def labels() -> Tensor:
+    return torch.tensor([0, 3, 1, 2, 3])
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Array:
+    """Per stage (S,)."""
+    chosen = log_softmax(logits.numpy(), -1)[:, np.arange(SAMPLES), labels.numpy()]
+    return np.asarray(-chosen.mean(-1))
+
+
+def divergences(logits: Tensor, teacher: Tensor, temperature: float) -> Array:
+    """KL(teacher || stage) of softened probabilities, per stage (S,)."""
+    student, target = (log_softmax(values.numpy() / temperature, -1) for values in (logits, teacher))
+    return np.asarray((np.exp(target) * (target - student)).sum(-1).mean(-1))
+
+
+def test_without_teacher_it_is_the_mean_cross_entropy(logits: Tensor, labels: Tensor) -> None:
+    loss = multi_exit_loss(logits, labels, None, LossWeights(distillation=0.7))
+    assert float(loss) == pytest.approx(cross_entropies(logits, labels).mean(), rel=1e-6)
+
+
+def test_without_distillation_the_teacher_does_not_count(logits: Tensor, labels: Tensor, teacher: Tensor) -> None:
+    loss = multi_exit_loss(logits, labels, teacher, LossWeights(distillation=0))
+    assert float(loss) == pytest.approx(cross_entropies(logits, labels).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_distillation_alone_is_the_softened_divergence(
+    logits: Tensor, labels: Tensor, teacher: Tensor, temperature: float
+) -> None:
+    loss = multi_exit_loss(logits, labels, teacher, LossWeights(distillation=1, temperature=temperature))
+    expected = temperature**2 * divergences(logits, teacher, temperature).mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_alpha_weighs_the_stages(logits: Tensor, labels: Tensor, teacher: Tensor) -> None:
+    alpha, share = np.array([0.5, 0.0, 2.0]), 0.25
+    loss = multi_exit_loss(logits, labels, teacher, LossWeights(tuple(alpha), distillation=share, temperature=2))
+    per_stage = (1 - share) * cross_entropies(logits, labels) + share * 4 * divergences(logits, teacher, 2)
+    assert float(loss) == pytest.approx((alpha * per_stage).sum() / alpha.sum(), rel=1e-6)
+
+
+def test_a_stage_of_no_weight_gets_no_gradient(logits: Tensor, labels: Tensor, teacher: Tensor) -> None:
+    logits.requires_grad_()
+    multi_exit_loss(logits, labels, teacher, LossWeights((1.0, 0.0, 1.0))).backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().sum((1, 2)).gt(0).tolist() == [True, False, True]
+
+
+def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(labels: Tensor, teacher: Tensor) -> None:
+    logits = teacher.expand(STAGES, -1, -1).clone().requires_grad_()
+    loss = multi_exit_loss(logits, labels, teacher, LossWeights(distillation=1))
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(0, abs=1e-12)
+    assert logits.grad is not None
+    assert float(logits.grad.abs().max()) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [(1.0, 1.0), (1.0, 1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (0.0, 0.0, 0.0)])
+def test_weights_that_fit_no_stages_are_refused(logits: Tensor, labels: Tensor, alpha: tuple[float, ...]) -> None:
+    with pytest.raises(SettingsError, match=r"alpha is .* for 3 stages; give 3 weights"):
+        multi_exit_loss(logits, labels, None, LossWeights(alpha))

@@ -1,0 +1,36 @@
+"""The learning rate rises, then falls as a cosine does, to nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2dnas.training.recipe import Recipe
+
+
+def test_warm_up_is_linear_from_a_hundredth() -> None:
+    recipe = Recipe(epochs=10, learning_rate=0.4, warmup_epochs=2)
+    assert recipe.rate(0) == pytest.approx(0.004)
+    assert recipe.rate(1) == pytest.approx((0.004 + 0.4) / 2)
+    assert recipe.rate(2) == pytest.approx(0.4)
+
+
+def test_a_cosine_to_zero_follows() -> None:
+    recipe = Recipe(epochs=10, learning_rate=0.4, warmup_epochs=2)
+    assert recipe.rate(4) == pytest.approx(0.4 * (1 + 0.5**0.5) / 2)
+    assert recipe.rate(6) == pytest.approx(0.2)
+    assert recipe.rate(10) == pytest.approx(0)
+
+
+def test_without_warm_up_it_starts_at_the_top() -> None:
+    assert Recipe(epochs=3, learning_rate=0.4, warmup_epochs=0).rate(0) == 0.4
+
+
+@given(
+    epochs=st.integers(1, 50),
+    warmup=st.floats(0, 60),
+    point=st.floats(0, 1),
+    rate=st.floats(1e-6, 10),
+)
+def test_it_stays_between_zero_and_the_learning_rate(epochs: int, warmup: float, point: float, rate: float) -> None:
+    recipe = Recipe(epochs=epochs, learning_rate=rate, warmup_epochs=warmup)
+    assert 0 <= recipe.rate(point * epochs) <= rate * (1 + 1e-9)
