@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
 from s2dnas.exits import CONFIDENCES
-from s2dnas.search.controller_settings import ControllerSettings
+from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.strategy import STRATEGIES
 from s2dnas.space.order import ORDERS
 from s2dnas.training.losses import LossWeights

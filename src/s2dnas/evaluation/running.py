@@ -5,8 +5,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from s2dnas.exits import ExitRule, confidence, softmax
 from s2dnas.errors import SettingsError
+from s2dnas.exits import ExitRule, confidence, softmax
 from s2dnas.network.multi_exit import Carry, StagedNet
 
 
@@ -21,7 +21,8 @@ def predict(net: StagedNet, rule: ExitRule, images: Tensor) -> tuple[npt.NDArray
     measure = confidence(rule.confidence)
     predictions = np.zeros(len(images), dtype=np.int64)
     stages = np.zeros(len(images), dtype=np.int64)
-    active, carry = np.arange(len(images)), ()  # type: tuple[npt.NDArray[np.int64], Carry]
+    active = np.arange(len(images))
+    carry: Carry = ()
     net.eval()
     with torch.inference_mode():
         for index in range(net.num_stages):

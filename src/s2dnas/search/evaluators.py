@@ -8,6 +8,7 @@ from torch import Tensor
 from s2dnas.evaluation.collect import collect
 from s2dnas.evaluation.norms import estimate_norms
 from s2dnas.exits import best, frontier, operating_point
+from s2dnas.exits.confidence import FloatArray
 from s2dnas.network.shared import SharedNet
 from s2dnas.search.journal import Score
 from s2dnas.search.reward import reward
@@ -41,18 +42,17 @@ def shared_evaluator(
     ``norm_batches`` are training images, ``search_batches`` images and labels of the search split.
     """
 
+    def value(accuracy: FloatArray, macs: FloatArray) -> FloatArray:
+        return reward(accuracy, macs, objective.static_macs, objective.exponent)
+
     def evaluate(plan: Plan) -> Score:
         net = shared.at(plan)
         estimate_norms(net, norm_batches)
         table = collect(net, search_batches, objective.confidence)
         front = frontier(table, objective.resolution)
-        rule = best(front, _value(objective), max(objective.budget, float(front.macs[0])))
+        rule = best(front, value, max(objective.budget, float(front.macs[0])))
         point = operating_point(table, rule, "reward")
-        value = reward(point.accuracy, point.mean_macs, objective.static_macs, objective.exponent)
-        return Score(point.accuracy, point.mean_macs, float(value))
+        total = reward(point.accuracy, point.mean_macs, objective.static_macs, objective.exponent)
+        return Score(point.accuracy, point.mean_macs, float(total))
 
     return evaluate
-
-
-def _value(objective: Objective) -> Callable[..., "object"]:
-    return lambda accuracy, macs: reward(accuracy, macs, objective.static_macs, objective.exponent)

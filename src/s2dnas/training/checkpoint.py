@@ -63,6 +63,11 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
     return history
 
 
+def read_history(path: Path) -> list[EpochRecord]:
+    """The history that a checkpoint holds. Raises ArtifactError if the file is damaged or of another version."""
+    return _read(path)[1]
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], list[EpochRecord]]:
     try:
         with safe_open(path, framework="pt") as file:

@@ -1,0 +1,182 @@
+"""The command line."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from s2dnas.errors import S2dnasError, SettingsError, nearest
+
+if TYPE_CHECKING:
+    from s2dnas.pipeline.run import Run, Start
+    from s2dnas.training.loop import Progress as Moment
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Turn a static CNN into a dynamic one.")
+console = Console()
+
+STEPS = ("static", "search", "train", "equal", "calibrate", "evaluate", "report")
+Out = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+@app.command()
+def run(
+    model: Annotated[
+        str, typer.Argument(help="resnet20, vgg16_bn, ..., torchvision:NAME, timm:NAME, FILE.py:FUNCTION")
+    ],
+    data: Annotated[str, typer.Argument(help="digits, a folder or hub name for `datasets`, or imagefolder:DIR")],
+    out: Annotated[Path, typer.Option(help="The run folder.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings as key=value.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings as a TOML file.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the static network, safetensors.")] = None,
+    until: Annotated[str, typer.Option(help=f"The last step to do, of {', '.join(STEPS)}.")] = "report",
+) -> None:
+    """All steps, from a static network to the report; a run that was stopped goes on.
+
+    Example: s2dnas run resnet20 digits --out runs/digits train.epochs=20
+    """
+    from s2dnas.config import load_settings
+    from s2dnas.pipeline.run import Start
+
+    if until not in STEPS:
+        raise SettingsError(f"unknown step {until!r}{nearest(until, STEPS)}")
+    start = Start(model, data, str(weights) if weights else None, load_settings(config, overrides or ()))
+    _do(out, start, STEPS[: STEPS.index(until) + 1])
+
+
+@app.command()
+def resume(folder: Out) -> None:
+    """Go on with a run. Example: s2dnas resume runs/digits"""
+    _do(folder, None, STEPS)
+
+
+@app.command()
+def search(folder: Out) -> None:
+    """Train the shared network and search a plan. Example: s2dnas search runs/digits"""
+    _do(folder, None, ("search",))
+
+
+@app.command()
+def train(folder: Out) -> None:
+    """Train the network of the plan. Example: s2dnas train runs/digits"""
+    _do(folder, None, ("train", "equal"))
+
+
+@app.command()
+def calibrate(folder: Out) -> None:
+    """Choose thresholds on the calibration split. Example: s2dnas calibrate runs/digits"""
+    _do(folder, None, ("calibrate",))
+
+
+@app.command()
+def evaluate(folder: Out) -> None:
+    """Answer the test split. Example: s2dnas evaluate runs/digits"""
+    _do(folder, None, ("evaluate",))
+
+
+@app.command()
+def report(folder: Out) -> None:
+    """Write report.html and report.json. Example: s2dnas report runs/digits"""
+    _do(folder, None, ("report",))
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model, as for `run`.")],
+    classes: Annotated[int, typer.Option(help="K.")] = 10,
+    size: Annotated[int, typer.Option(help="Height and width of an image.")] = 32,
+    channels: Annotated[int, typer.Option(help="Channels of an image.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What of a network can be divided, and what cannot. Example: s2dnas inspect resnet20"""
+    import json
+
+    import torch
+
+    from s2dnas.graph.analysis import analyse
+    from s2dnas.graph.describe import describe
+    from s2dnas.graph.trace import trace
+    from s2dnas.models.registry import build
+
+    traced = trace(build(model, classes, channels), torch.zeros(1, channels, size, size))
+    found = describe(traced, analyse(traced))
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+        return
+    console.print(f"{model}: {found.macs / 1e6:.2f} M macs, {found.divisible_share:.1%} of them divisible")
+    for coupling in found.couplings:
+        console.print(f"  {coupling.name}: {coupling.units} units in {len(coupling.layers)} layers")
+    for whole in found.whole:
+        console.print(f"  whole: {whole.module} {whole.operator}: {whole.reason}")
+
+
+def main() -> None:
+    """Entry point: errors that a user can cause end in a sentence; ``--debug`` shows where they arose."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
+    logging.getLogger("s2dnas").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        app(standalone_mode=True)
+    except S2dnasError as error:
+        if debug:
+            raise
+        Console(stderr=True).print(f"[red]error:[/red] {error}", markup=True, highlight=False)
+        sys.exit(1)
+
+
+def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
+    from s2dnas.pipeline import reporting, steps
+    from s2dnas.pipeline.run import open_run
+    from s2dnas.report.console import summary_table
+
+    functions: dict[str, Callable[[Run], object]] = {
+        "static": steps.train_static,
+        "search": steps.find_plan,
+        "train": steps.train_plan,
+        "equal": steps.train_equal,
+        "calibrate": steps.calibrate,
+        "evaluate": steps.evaluate,
+    }
+    with _watching() as watch:
+        opened = open_run(folder, start, watch)
+        wanted = [name for name in names if name != "equal" or opened.settings.equal]
+        for name in wanted:
+            if name in functions:
+                functions[name](opened)
+        content = reporting.report(opened) if "report" in wanted else None
+    if content is not None:
+        console.print(summary_table(content))
+        console.print(f"report: {folder / 'report.html'}")
+
+
+@contextmanager
+def _watching() -> "Iterator[Callable[[str, Moment], None]]":
+    """A bar per step, with the time that is left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console) as bars:
+
+        def watch(step: str, moment: "Moment") -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=moment.total)
+            bars.update(tasks[step], completed=moment.done)
+
+        yield watch
+
+
+if __name__ == "__main__":
+    main()

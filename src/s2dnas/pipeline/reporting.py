@@ -1,0 +1,150 @@
+"""Gather what a run's steps left behind in one report."""
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from s2dnas.artifacts import read_json
+from s2dnas.exits import ExitTable, curve, decide, frontier, operating_point
+from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.steps import rules, trained
+from s2dnas.report.content import ReportContent
+from s2dnas.report.images import Gallery
+from s2dnas.report.write import write_report
+from s2dnas.search.journal import read_journal
+from s2dnas.space.plan import Plan
+from s2dnas.training.checkpoint import EpochRecord, read_history
+
+_SHOWN = 8
+
+
+def report(run: Run) -> ReportContent:
+    """Write report.html, report.json and the plots, and give what they show."""
+    content = ReportContent.model_validate(_content(run))
+    write_report(run.folder, content, *_galleries(run))
+    return content
+
+
+def _content(run: Run) -> dict[str, object]:
+    calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
+    accuracy = read_json(run.finished("static.json"), "static")
+    history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
+    points = curve(frontier(calibrate), test)
+    return {
+        "model": run.start.model,
+        "data": run.start.data,
+        "command": f"s2dnas run {run.start.model} {run.start.data} --out {run.folder}",
+        "seed": run.settings.seed,
+        "static": {
+            "accuracy": accuracy["static"],
+            "macs": run.graph.macs,
+            "params": sum(p.numel() for p in run.static.parameters()),
+            "seconds": _seconds(history["static"]),
+            "epochs": len(history["static"]),
+        },
+        "static_equal": {
+            "accuracy": accuracy["equal"],
+            "epochs": len(history["equal"]),
+            "seconds": _seconds(history["equal"]),
+        }
+        if "equal" in accuracy
+        else None,
+        "stages": _stages(run, test),
+        "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
+        "unreached": _unreached(run),
+        "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
+        "search": _search(run, _seconds(history["shared"])),
+        "training": {
+            "epochs": len(history["train"]),
+            "seconds": _seconds(history["train"]),
+            "history": [
+                {"epoch": r.epoch, "loss": r.loss, "seconds": r.seconds, "images_per_second": r.images_per_second}
+                for r in history["train"]
+            ],
+        },
+        "plan": _plan(run),
+        "whole": [vars(whole) for whole in run.graph.whole],
+        "settings": run.settings.model_dump(mode="json"),
+        "versions": {name: version(name) for name in ("s2dnas", "torch", "numpy")},
+        "hardware": f"{run.fabric.device}, {platform.machine()}, {torch.get_num_threads()} threads",
+    }
+
+
+def _history(run: Run, step: str) -> list[EpochRecord]:
+    path = run.folder / step / "checkpoint.safetensors"
+    return read_history(path) if path.exists() else []
+
+
+def _seconds(history: list[EpochRecord]) -> float:
+    return sum(record.seconds for record in history)
+
+
+def _stages(run: Run, test: ExitTable) -> list[dict[str, object]]:
+    net = trained(run)
+    params = np.cumsum([sum(p.numel() for p in stage.parameters()) for stage in net.stages])
+    return [
+        {"accuracy": a, "macs": round(m), "params": int(p)}
+        for a, m, p in zip(test.stage_accuracy, test.macs, params, strict=True)
+    ]
+
+
+def _point(target: str, rule: object, calibrate: ExitTable, test: ExitTable) -> dict[str, object]:
+    from s2dnas.exits import ExitRule
+
+    assert isinstance(rule, ExitRule)
+    chosen, measured = operating_point(calibrate, rule, target), operating_point(test, rule, target)
+    return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
+
+
+def _unreached(run: Run) -> list[dict[str, str]]:
+    content = read_json(run.finished("rules.json"), "rules")
+    return [{"target": target, "reason": reason} for target, reason in content["unreached"].items()]
+
+
+def _search(run: Run, shared_seconds: float) -> dict[str, object]:
+    entries = read_journal(run.finished("journal.jsonl"))
+    return {
+        "evaluations": len(entries),
+        "seconds": shared_seconds + sum(entry.seconds for entry in entries),
+        "shared_seconds": shared_seconds,
+        "strategy": run.settings.search.strategy,
+        "rewards": [entry.score.reward for entry in entries],
+        "accuracies": [entry.score.accuracy for entry in entries],
+        "macs": [entry.score.mean_macs for entry in entries],
+    }
+
+
+def _plan(run: Run) -> dict[str, object]:
+    plan = Plan.load(run.finished("plan.json"))
+    couplings = [
+        {
+            "name": coupling.name,
+            "layers": coupling.layers,
+            "widths": plan.widths[coupling.name],
+            "channels": len(coupling.units) * coupling.channels_per_unit,
+        }
+        for coupling in run.graph.couplings
+        if coupling.name in plan.widths
+    ]
+    return {"num_stages": plan.num_stages, "couplings": couplings, "indicators": dict(plan.indicators)}
+
+
+def _galleries(run: Run) -> tuple[Gallery | None, Gallery | None]:
+    """Test images that leave first and last under the first rule, the surest and the least sure."""
+    found = rules(run)
+    if not found:
+        return None, None
+    test = ExitTable.load(run.finished("test.npz"))
+    outcomes = decide(test, next(iter(found.values())))
+    order = np.argsort(-test.scores[0])
+    data = run.splits.test
+
+    def gallery(indices: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Gallery:
+        captions = tuple(data.class_names[int(data.labels[i])] for i in indices)
+        return Gallery(data.images[torch.from_numpy(indices.copy())].cpu().numpy(), captions)
+
+    first = order[outcomes.stages[order] == 0][:_SHOWN]
+    last = order[outcomes.stages[order] == test.num_stages - 1][::-1][:_SHOWN]
+    return gallery(first), gallery(last)

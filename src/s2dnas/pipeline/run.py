@@ -1,0 +1,173 @@
+"""A run: a folder, what it was started with, and what its steps share."""
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from s2dnas.artifacts import read_json, write_json
+from s2dnas.config import Settings, validated
+from s2dnas.data.batches import num_batches, plain_batches, training_batches
+from s2dnas.data.images import ImageData
+from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
+from s2dnas.data.sources import load
+from s2dnas.data.splits import Splits, split
+from s2dnas.errors import ArtifactError
+from s2dnas.graph.analysis import analyse
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.graph.trace import Traced, trace
+from s2dnas.models.registry import build
+from s2dnas.models.weights import load_weights
+from s2dnas.space.division import search_space
+from s2dnas.space.order import ordered
+from s2dnas.space.space import SearchSpace
+from s2dnas.training.checkpoint import load_checkpoint
+from s2dnas.training.loop import Batch, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run is started with."""
+
+    model: str
+    data: str
+    weights: str | None
+    settings: Settings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON holds them."""
+        settings = self.settings.model_dump(mode="json")
+        return {"model": self.model, "data": self.data, "weights": self.weights, "settings": settings}
+
+
+def _no_watch(step: str, progress: Progress) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and its start; ``watch(step, progress)`` hears how far the current step is."""
+
+    folder: Path
+    start: Start
+    watch: "Callable[[str, Progress], None]" = field(default=_no_watch)
+
+    @property
+    def settings(self) -> Settings:
+        """The run's settings."""
+        return self.start.settings
+
+    def seed(self, purpose: str) -> int:
+        """A seed of its own for each purpose."""
+        return zlib.crc32(f"{self.settings.seed}/{purpose}".encode())
+
+    @cached_property
+    def fabric(self) -> "Fabric":
+        """The device and precision that networks run in."""
+        from lightning_fabric import Fabric
+
+        device = self.settings.device
+        if device.threads is not None:
+            torch.set_num_threads(device.threads)
+        precision: Any = device.precision
+        return Fabric(accelerator=device.accelerator, devices=device.devices, precision=precision)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The data, divided."""
+        data = self.settings.data
+        return split(load(self.start.data, data.size, data.limit), data.held_out, seed=self.settings.seed)
+
+    @cached_property
+    def stats(self) -> ChannelStats:
+        """How images are normalised."""
+        named = NAMED_STATS.get(self.settings.data.normalise)
+        return named or channel_stats(self.splits.train.images)
+
+    def new_static(self) -> nn.Module:
+        """The static network as the run starts with it: given weights, or fresh ones drawn from the seed."""
+        channels, *_ = self.splits.train.image_shape
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed("weights"))
+            model = build(self.start.model, self.splits.train.num_classes, channels)
+        if self.start.weights is not None:
+            load_weights(model, Path(self.start.weights))
+        return model
+
+    @cached_property
+    def static(self) -> nn.Module:
+        """The trained static network."""
+        model = self.new_static()
+        load_checkpoint(self.finished("static/checkpoint.safetensors"), model)
+        return model.to(self.fabric.device).eval()
+
+    @cached_property
+    def traced(self) -> Traced:
+        """The captured static network."""
+        example = torch.zeros(1, *self.splits.train.image_shape, device=self.fabric.device)
+        return trace(self.static, example)
+
+    @cached_property
+    def graph(self) -> ChannelGraph:
+        """Its analysis, units in order of importance."""
+        return ordered(self.traced, analyse(self.traced), self.settings.space.order)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The plans to choose from."""
+        return search_space(self.graph, self.settings.space.num_stages, self.settings.space.min_width)
+
+    def training(self, batch_size: int) -> "tuple[Callable[[torch.Generator], Iterator[Batch]], int]":
+        """One augmented pass over the training split, as a function of a generator, and its number of batches."""
+        data = self.splits.train
+
+        def batches(generator: torch.Generator) -> "Iterator[Batch]":
+            augmentation = self.settings.augmentation
+            return training_batches(data, self.stats, batch_size, augmentation, generator, self.fabric.device)
+
+        return batches, num_batches(len(data), batch_size, training=True)
+
+    def plain(self, data: ImageData, batch_size: int = 500) -> "Iterator[Batch]":
+        """Every sample of a split once, in order."""
+        return plain_batches(data, self.stats, batch_size, self.fabric.device)
+
+    def finished(self, name: str) -> Path:
+        """The path of a file that an earlier step wrote. Raises ArtifactError if it is not there."""
+        path = self.folder / name
+        if not path.exists():
+            raise ArtifactError(f"{path} is missing: the step that writes it has not run; 's2dnas resume' runs all")
+        return path
+
+
+def open_run(folder: Path, start: Start | None, watch: "Callable[[str, Progress], None]" = _no_watch) -> Run:
+    """The run of a folder: a new one, or the one that is there.
+
+    Raises ArtifactError if there is none and ``start`` is None, or if the folder was started with something else.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        if start is None:
+            raise ArtifactError(f"{folder} is not a run folder; start one with 's2dnas run MODEL DATA --out {folder}'")
+        write_json(path, "run", start.to_dict())
+        return Run(folder, start, watch)
+    content = read_json(path, "run")
+    try:
+        found = Start(content["model"], content["data"], content["weights"], validated(content["settings"]))
+    except KeyError as error:
+        raise ArtifactError(f"{path} lacks {error}; start a new run folder") from error
+    if start is not None and start != found:
+        old, new = json.dumps(found.to_dict()), json.dumps(start.to_dict())
+        raise ArtifactError(
+            f"{folder} was started with {old}, not with {new}; give another --out, or use 's2dnas resume'"
+        )
+    return Run(folder, found, watch)
