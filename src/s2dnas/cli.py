@@ -27,9 +27,7 @@ Out = Annotated[Path, typer.Argument(help="A run folder.")]
 
 @app.command()
 def run(
-    model: Annotated[
-        str, typer.Argument(help="resnet20, vgg16_bn, ..., torchvision:NAME, timm:NAME, FILE.py:FUNCTION")
-    ],
+    model: Annotated[str, typer.Argument(help="resnet20, ..., torchvision:NAME, timm:NAME, FILE.py:FUNCTION")],
     data: Annotated[str, typer.Argument(help="digits, a folder or hub name for `datasets`, or imagefolder:DIR")],
     out: Annotated[Path, typer.Option(help="The run folder.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings as key=value.")] = None,

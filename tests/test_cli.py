@@ -1,0 +1,122 @@
+"""The main job from the command line, on the embedded digits: all steps, stopped and resumed, and bad input."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2dnas import cli
+from s2dnas.pipeline import steps
+from s2dnas.space.plan import Plan
+
+TINY = ["static.epochs=2", "shared.epochs=2", "train.epochs=2", "search.evaluations=6", "search.batch=3"]
+SMALL = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
+
+
+def s2dnas(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit status of a command."""
+    monkeypatch.setattr(sys, "argv", ["s2dnas", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
+    return s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(folder), *SMALL)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert run(monkeypatch, folder) == 0
+    return folder
+
+
+def test_a_run_ends_in_a_report(finished: Path) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    assert (finished / "report.html").stat().st_size > 10_000
+    assert len(report["stages"]) == 3
+    assert report["search"]["evaluations"] == 6
+    assert [s["macs"] for s in report["stages"]] == sorted(s["macs"] for s in report["stages"])
+    assert all(point["calibrate_macs"] > 0 for point in report["operating_points"])
+
+
+class Killed(BaseException):
+    """What no step catches."""
+
+
+@pytest.mark.parametrize(("step", "after"), [("shared", 5), ("search", 2), ("search", 5), ("train", 4)])
+def test_a_stopped_run_ends_as_the_uninterrupted_one(
+    step: str, after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = steps.Run.__init__
+    heard = []
+
+    def stop(name: str, progress: object) -> None:
+        heard.append(name)
+        if heard.count(step) == after:
+            raise Killed
+
+    def watched(self: steps.Run, folder: Path, start: object, watch: object = stop) -> None:
+        del watch
+        original(self, folder, start, stop)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps.Run, "__init__", watched)
+        with pytest.raises(Killed):
+            patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
+            cli.main()
+    assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
+    assert Plan.load(tmp_path / "plan.json") == Plan.load(finished / "plan.json")
+    ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
+    assert ours["stages"] == theirs["stages"]
+    assert ours["operating_points"] == theirs["operating_points"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "resnet21", "digits"], "resnet20"),
+        (["run", "resnet20", "digits", "train.epoch=3"], "epochs"),
+        (["run", "resnet20", "no/such/data/set"], "folder"),
+        (["run", "resnet20", "digits", "space.num_stages=40"], "pieces"),
+        (["run", "resnet20", "digits", "--weights", "missing.safetensors"], "missing.safetensors"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, *arguments, "--out", str(tmp_path / "run"), "static.epochs=1") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error:")
+    assert said in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_started_otherwise_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(finished), "seed=1") == 1
+
+
+def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert s2dnas(monkeypatch, "inspect", "resnet20", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["macs"] == 40_551_040
+    assert found["divisible_share"] == 1.0
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect"])
+def test_every_command_has_help_with_an_example(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, command, "--help") == 0
+    assert f"s2dnas {command}" in capsys.readouterr().out
+
+
+def test_every_shipped_config_loads() -> None:
+    from s2dnas.config import load_settings
+
+    configs = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+    assert configs
+    assert all(load_settings(config).seed >= 0 for config in configs)
