@@ -47,14 +47,14 @@ class Killed(BaseException):
     """What no step catches."""
 
 
-@pytest.mark.parametrize(("step", "after"), [("shared", 5), ("search", 2), ("search", 5), ("train", 4)])
+@pytest.mark.parametrize(("step", "after"), [("shared", 3), ("search", 2), ("search", 5), ("train", 4)])
 def test_a_stopped_run_ends_as_the_uninterrupted_one(
     step: str, after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = steps.Run.__init__
     heard = []
 
-    def stop(name: str, progress: object) -> None:
+    def stop(name: str, _: object) -> None:
         heard.append(name)
         if heard.count(step) == after:
             raise Killed
@@ -65,8 +65,8 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(steps.Run, "__init__", watched)
+        patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
         with pytest.raises(Killed):
-            patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
             cli.main()
     assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
     assert Plan.load(tmp_path / "plan.json") == Plan.load(finished / "plan.json")
@@ -78,7 +78,7 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "resnet21", "digits"], "resnet20"),
+        (["run", "resnet21", "digits"], "did you mean"),
         (["run", "resnet20", "digits", "train.epoch=3"], "epochs"),
         (["run", "resnet20", "no/such/data/set"], "folder"),
         (["run", "resnet20", "digits", "space.num_stages=40"], "pieces"),
@@ -93,6 +93,7 @@ def test_bad_input_ends_in_a_sentence(
     assert error.startswith("error:")
     assert said in error
     assert "Traceback" not in error
+    assert not (tmp_path / "run" / "static").exists()
 
 
 def test_a_folder_started_otherwise_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

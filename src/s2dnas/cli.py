@@ -147,6 +147,8 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
     with _watching() as watch:
         opened = open_run(folder, start, watch)
         wanted = [name for name in names if name != "equal" or opened.settings.equal]
+        if start is not None:
+            steps.check(opened)
         for name in wanted:
             if name in functions:
                 functions[name](opened)

@@ -12,6 +12,8 @@ from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import BudgetError
 from s2dnas.evaluation.collect import collect, static_accuracy
 from s2dnas.exits import ExitRule, for_accuracy, for_budget, frontier
+from s2dnas.graph.analysis import analyse
+from s2dnas.graph.trace import trace
 from s2dnas.network.build import MultiStageNet, build
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
@@ -21,6 +23,7 @@ from s2dnas.search.evaluators import shared_evaluator
 from s2dnas.search.journal import Entry
 from s2dnas.search.loop import best, search
 from s2dnas.search.strategy import make_strategy
+from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 from s2dnas.training.loop import Objective, Progress, fit
@@ -28,6 +31,12 @@ from s2dnas.training.losses import multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+
+
+def check(run: Run) -> None:
+    """Refuse before work starts: a network that cannot be captured, data that does not fit, more stages than pieces."""
+    traced = trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape))
+    search_space(analyse(traced), run.settings.space.num_stages, run.settings.space.min_width)
 
 
 def train_static(run: Run) -> None:
