@@ -4,7 +4,7 @@ from collections.abc import Iterator, Set
 
 from torch import fx
 
-from s2dnas.graph.calls import operand, result_of
+from s2dnas.graph.calls import operand
 from s2dnas.graph.trace import Traced
 
 
@@ -31,6 +31,3 @@ def read_directly(traced: Traced, tail: Set[str], mixing: Set[str]) -> Iterator[
             by_weight = node.name in mixing and source is operand(node)
             if source.name not in tail and source.op == "call_function" and not by_weight:
                 yield node, source
-    result = result_of(traced.graph)
-    if result.name not in tail:
-        yield traced.graph.output_node(), result

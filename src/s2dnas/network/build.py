@@ -56,7 +56,8 @@ def build(traced: Traced, graph: ChannelGraph, plan: Plan, weights: Weights | No
         writer.out.finish(logits[index], received[index], _hand_on(writer, carried[index]), f"Stage{index + 1}")
         for index, writer in enumerate(writers)
     ]
-    return MultiStageNet(stages, carried, cost_model(graph).macs(plan).tolist()).eval()
+    device = next(iter(weights.heads[0].values())).device
+    return MultiStageNet(stages, carried, cost_model(graph).macs(plan).tolist()).eval().to(device)
 
 
 def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:
