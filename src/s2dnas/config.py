@@ -77,7 +77,7 @@ class Settings(Section):
     """All settings of a run.
 
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
-    finetuning, by default none), the shared network and the chosen one. ``start``: the chosen network starts from the
+    finetuning), the shared network and the chosen one. ``start``: the chosen network starts from the
     shared or from the static weights. ``equal``: train the static network on, as long as the chosen one, to compare.
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from s2dnas.artifacts import read_json
-from s2dnas.exits import ExitTable, curve, decide, frontier, operating_point
+from s2dnas.exits import ExitRule, ExitTable, curve, decide, frontier, operating_point
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import rules, trained
 from s2dnas.report.content import ReportContent
@@ -90,10 +90,7 @@ def _stages(run: Run, test: ExitTable) -> list[dict[str, object]]:
     ]
 
 
-def _point(target: str, rule: object, calibrate: ExitTable, test: ExitTable) -> dict[str, object]:
-    from s2dnas.exits import ExitRule
-
-    assert isinstance(rule, ExitRule)
+def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -> dict[str, object]:
     chosen, measured = operating_point(calibrate, rule, target), operating_point(test, rule, target)
     return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
 

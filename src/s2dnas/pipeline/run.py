@@ -104,12 +104,16 @@ class Run:
             load_weights(model, Path(self.start.weights))
         return model
 
+    def trained_static(self, step: str) -> nn.Module:
+        """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
+        model = self.new_static()
+        load_checkpoint(self.finished(f"{step}/checkpoint.safetensors"), model)
+        return model.to(self.fabric.device).eval()
+
     @cached_property
     def static(self) -> nn.Module:
         """The trained static network."""
-        model = self.new_static()
-        load_checkpoint(self.finished("static/checkpoint.safetensors"), model)
-        return model.to(self.fabric.device).eval()
+        return self.trained_static("static")
 
     @cached_property
     def traced(self) -> Traced:

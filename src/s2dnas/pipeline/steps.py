@@ -47,8 +47,7 @@ def train_static(run: Run) -> None:
 
 def train_equal(run: Run) -> None:
     """Train the static network on, for as many epochs as the chosen one and by its recipe, to compare."""
-    model = run.new_static()
-    load_checkpoint(run.finished("static/checkpoint.safetensors"), model)
+    model = run.trained_static("static")
     _fit(run, "equal", model, run.settings.train, lambda net, x, y, _: F.cross_entropy(net(x), y))
 
 
@@ -80,7 +79,10 @@ def calibrate(run: Run) -> None:
     table.save(run.folder / "calibrate.npz")
     front, static = frontier(table), run.graph.macs
     floor = static_accuracy(run.static, run.plain(run.splits.calibrate))
-    targets = {f"macs <= {share:.0%} of static": partial(for_budget, front, share * static) for share in _budgets(run)}
+    targets = {
+        f"macs <= {share:.0%} of static": partial(for_budget, front, share * static)
+        for share in run.settings.exits.budgets
+    }
     for points in run.settings.exits.losses:
         targets[f"at most {points:g} points under static"] = partial(for_accuracy, front, floor - points / 100)
     rules: dict[str, dict[str, object]] = {}
@@ -99,9 +101,7 @@ def evaluate(run: Run) -> None:
     collect(trained(run), run.plain(run.splits.test), run.settings.exits.confidence).save(run.folder / "test.npz")
     accuracies = {"static": static_accuracy(run.static, run.plain(run.splits.test))}
     if run.settings.equal:
-        model = run.new_static()
-        load_checkpoint(run.finished("equal/checkpoint.safetensors"), model)
-        accuracies["equal"] = static_accuracy(model.to(run.fabric.device).eval(), run.plain(run.splits.test))
+        accuracies["equal"] = static_accuracy(run.trained_static("equal"), run.plain(run.splits.test))
     write_json(run.folder / "static.json", "static", accuracies)
 
 
@@ -168,7 +168,3 @@ def _teach(teacher: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
         logits: Tensor = teacher(images)
     return logits
-
-
-def _budgets(run: Run) -> tuple[float, ...]:
-    return run.settings.exits.budgets

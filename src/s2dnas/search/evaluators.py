@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from s2dnas.evaluation.collect import collect
@@ -46,13 +47,14 @@ def shared_evaluator(
         return reward(accuracy, macs, objective.static_macs, objective.exponent)
 
     def evaluate(plan: Plan) -> Score:
+        """The score of a plan, by the thresholds that are worth most."""
         net = shared.at(plan)
         estimate_norms(net, norm_batches)
         table = collect(net, search_batches, objective.confidence)
         front = frontier(table, objective.resolution)
         rule = best(front, value, max(objective.budget, float(front.macs[0])))
         point = operating_point(table, rule, "reward")
-        total = reward(point.accuracy, point.mean_macs, objective.static_macs, objective.exponent)
+        total = value(np.array(point.accuracy), np.array(point.mean_macs))
         return Score(point.accuracy, point.mean_macs, float(total))
 
     return evaluate
