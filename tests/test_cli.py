@@ -1,14 +1,23 @@
 """The main job from the command line, on the embedded digits: all steps, stopped and resumed, and bad input."""
 
 import json
+import shlex
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_model
 
 from s2dnas import cli
-from s2dnas.pipeline import steps
+from s2dnas.config import load_settings
+from s2dnas.models.resnet import resnet20
+from s2dnas.pipeline.run import Run
 from s2dnas.space.plan import Plan
+from s2dnas.training.checkpoint import load_checkpoint
 
 TINY = ["static.epochs=2", "shared.epochs=2", "train.epochs=2", "search.evaluations=6", "search.batch=3"]
 SMALL = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
@@ -51,7 +60,7 @@ class Killed(BaseException):
 def test_a_stopped_run_ends_as_the_uninterrupted_one(
     step: str, after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = steps.Run.__init__
+    original = Run.__init__
     heard = []
 
     def stop(name: str, _: object) -> None:
@@ -59,12 +68,12 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
         if heard.count(step) == after:
             raise Killed
 
-    def watched(self: steps.Run, folder: Path, start: object, watch: object = stop) -> None:
+    def watched(self: Run, folder: Path, start: object, watch: object = stop) -> None:
         del watch
         original(self, folder, start, stop)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps.Run, "__init__", watched)
+        patch.setattr(Run, "__init__", watched)
         patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
         with pytest.raises(Killed):
             cli.main()
@@ -75,6 +84,63 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
     assert ours["operating_points"] == theirs["operating_points"]
 
 
+def kill_when(ready: Callable[[], bool], folder: Path, *arguments: str) -> None:
+    """Start a command, and kill -9 it as soon as the run folder is as wanted."""
+    process = subprocess.Popen([sys.executable, "-m", "s2dnas.cli", *arguments])
+    deadline = time.monotonic() + 120
+    while not ready():
+        assert process.poll() is None, f"ended before it could be killed; {folder} holds {list(folder.iterdir())}"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
+def test_a_killed_run_ends_as_the_uninterrupted_one(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, trained = tmp_path / "journal.jsonl", tmp_path / "train" / "checkpoint.safetensors"
+    start = ("run", "resnet20", "digits", "--out", str(tmp_path), *SMALL)
+    kill_when(lambda: journal.exists() and journal.stat().st_size > 0, tmp_path, *start)
+    assert not (tmp_path / "plan.json").exists()
+    kill_when(trained.exists, tmp_path, "resume", str(tmp_path))
+    assert not (tmp_path / "calibrate.npz").exists()
+    assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
+    assert Plan.load(tmp_path / "plan.json") == Plan.load(finished / "plan.json")
+    ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
+    assert ours["operating_points"] == theirs["operating_points"]
+
+
+def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = resnet20(num_classes=10, in_channels=1)
+    load_checkpoint(finished / "static" / "checkpoint.safetensors", net)
+    save_model(net, str(tmp_path / "weights.safetensors"))
+    settings = [setting for setting in SMALL if not setting.startswith("static.epochs")]
+    arguments = ["run", "resnet20", "digits", "--weights", str(tmp_path / "weights.safetensors"), *settings]
+    assert s2dnas(monkeypatch, *arguments, "--out", str(tmp_path / "run")) == 0
+    ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path / "run", finished))
+    assert ours["static"]["epochs"] == 0
+    assert ours["static"]["accuracy"] == theirs["static"]["accuracy"]
+    assert ours["stages"] == theirs["stages"]
+
+
+def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
+    _, _, model, data, _, folder, *pairs = shlex.split(json.loads((finished / "report.json").read_text())["command"])
+    assert (model, data, Path(folder)) == ("resnet20", "digits", finished)
+    assert load_settings(None, pairs) == load_settings(None, SMALL)
+
+
+def test_equal_training_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
+    assert json.loads((finished / "report.json").read_text())["static_equal"]["epochs"] == 2 + 2
+
+
+def test_a_report_tells_the_seconds_of_every_step(finished: Path) -> None:
+    seconds = json.loads((finished / "report.json").read_text())["seconds"]
+    assert set(seconds) == {"static", "shared", "search", "train", "equal", "calibrate", "evaluate"}
+    assert all(value > 0 for value in seconds.values())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -83,6 +149,9 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
         (["run", "resnet20", "no/such/data/set"], "folder"),
         (["run", "resnet20", "digits", "space.num_stages=40"], "pieces"),
         (["run", "resnet20", "digits", "--weights", "missing.safetensors"], "missing.safetensors"),
+        (["run", "resnet20", "digits", "exits.budgets=[0.5, 0.001]"], "a first stage needs"),
+        (["run", "resnet20", "digits", "loss.alpha=[1, 2]"], "give 3 weights"),
+        (["run", "resnet20", "digits", "train.momentum=2", "loss.temperature=0"], "temperature must be positive"),
     ],
 )
 def test_bad_input_ends_in_a_sentence(
@@ -93,7 +162,7 @@ def test_bad_input_ends_in_a_sentence(
     assert error.startswith("error:")
     assert said in error
     assert "Traceback" not in error
-    assert not (tmp_path / "run" / "static").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_started_otherwise_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +185,6 @@ def test_every_command_has_help_with_an_example(
 
 
 def test_every_shipped_config_loads() -> None:
-    from s2dnas.config import load_settings
-
     configs = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
     assert configs
     assert all(load_settings(config).seed >= 0 for config in configs)

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from s2dnas.errors import S2dnasError, SettingsError, nearest
+from s2dnas.pipeline import STEPS
 
 if TYPE_CHECKING:
-    from s2dnas.pipeline.run import Run, Start
+    from s2dnas.pipeline.run import Start
     from s2dnas.training.loop import Progress as Moment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Turn a static CNN into a dynamic one.")
 console = Console()
 
-STEPS = ("static", "search", "train", "equal", "calibrate", "evaluate", "report")
 Out = Annotated[Path, typer.Argument(help="A run folder.")]
 
 
@@ -44,7 +44,8 @@ def run(
 
     if until not in STEPS:
         raise SettingsError(f"unknown step {until!r}{nearest(until, STEPS)}")
-    start = Start(model, data, str(weights) if weights else None, load_settings(config, overrides or ()))
+    settings = load_settings(config, overrides or (), given_weights=weights is not None)
+    start = Start(model, data, str(weights) if weights else None, settings)
     _do(out, start, STEPS[: STEPS.index(until) + 1])
 
 
@@ -132,30 +133,27 @@ def main() -> None:
 
 
 def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
-    from s2dnas.pipeline import reporting, steps
-    from s2dnas.pipeline.run import open_run
+    from s2dnas.pipeline.opening import open_run
+    from s2dnas.pipeline.steps import do
     from s2dnas.report.console import summary_table
+    from s2dnas.report.content import ReportContent
 
-    functions: dict[str, Callable[[Run], object]] = {
-        "static": steps.train_static,
-        "search": steps.find_plan,
-        "train": steps.train_plan,
-        "equal": steps.train_equal,
-        "calibrate": steps.calibrate,
-        "evaluate": steps.evaluate,
-    }
-    with _watching() as watch:
+    with _watching() as watch, _stoppable(folder):
         opened = open_run(folder, start, watch)
-        wanted = [name for name in names if name != "equal" or opened.settings.equal]
-        if start is not None:
-            steps.check(opened)
-        for name in wanted:
-            if name in functions:
-                functions[name](opened)
-        content = reporting.report(opened) if "report" in wanted else None
-    if content is not None:
-        console.print(summary_table(content))
+        for name in names:
+            do(opened, name)
+    if "report" in names:
+        console.print(summary_table(ReportContent.load(folder / "report.json")))
         console.print(f"report: {folder / 'report.html'}")
+
+
+@contextmanager
+def _stoppable(folder: Path) -> "Iterator[None]":
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"stopped; what was finished is in {folder}, and 's2dnas resume {folder}' goes on")
+        raise typer.Exit(130) from None
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The settings of a run, gathered: each step's options stand beside the step; here they get a name and a default."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ class SpaceSettings(Section):
     """How finely a network may be divided; ``order`` names the importance by which units are sorted."""
 
     num_stages: Annotated[int, Field(ge=2)] = 3
-    min_width: Positive = 8
+    min_width: Positive = 4
     order: Literal[tuple(ORDERS)] = "l1"  # type: ignore[valid-type]
 
 
@@ -78,7 +79,8 @@ class Settings(Section):
 
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
     finetuning), the shared network and the chosen one. ``start``: the chosen network starts from the
-    shared or from the static weights. ``equal``: train the static network on, as long as the chosen one, to compare.
+    shared or from the static weights. ``equal``: to compare, train the static network on for as many epochs as the
+    dynamic one got, shared and chosen together.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -97,15 +99,35 @@ class Settings(Section):
     device: DeviceSettings = DeviceSettings()
 
 
-def load_settings(file: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, given_weights: bool = False) -> Settings:
     """Settings from a TOML file, then ``key=value`` pairs such as ``train.epochs=12`` on top.
 
+    With weights of the static network given, they are used as they are unless ``static.epochs`` is set.
     Raises SettingsError with all faults at once; for an unknown key it offers the nearest one.
     """
     content = _read(file) if file is not None else {}
     for override in overrides:
         _override(content, override)
+    static = content.setdefault("static", {})
+    if given_weights and isinstance(static, dict):
+        static.setdefault("epochs", 0)
     return validated(content)
+
+
+def changed(settings: Settings) -> list[str]:
+    """The ``key=value`` pairs that make these settings from the default ones."""
+    return _changed(settings.model_dump(mode="json"), Settings().model_dump(mode="json"), "")
+
+
+def _changed(given: Mapping[str, Any], default: Mapping[str, Any], prefix: str) -> list[str]:
+    pairs: list[str] = []
+    for name, value in given.items():
+        if isinstance(value, dict):
+            pairs += _changed(value, default[name], f"{prefix}{name}.")
+        elif value != default[name]:
+            text = value if isinstance(value, str) else json.dumps(value)
+            pairs.append(f"{prefix}{name}={text}")
+    return pairs
 
 
 def validated(content: Mapping[str, Any]) -> Settings:
@@ -146,6 +168,8 @@ def _fault(place: tuple[int | str, ...], kind: str, message: str, given: Any) ->
     path = ".".join(map(str, place))
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown setting {path!r}{nearest(str(place[-1]), _names(place[:-1]))}"
+    if kind == "value_error":  # a section's own check, whose message names the values
+        return f"setting {path!r}: {message.removeprefix('Value error, ')}"
     return f"setting {path!r}: {message}, not {given!r}"
 
 

@@ -1,7 +1,7 @@
 """The family of errors that a user can cause. Each message names the rule, the place, the values and the way out."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class S2dnasError(Exception):
@@ -16,8 +16,11 @@ class DataError(S2dnasError):
     """The data set is missing, empty, unreadable or does not match the network."""
 
 
-class SettingsError(S2dnasError):
-    """A setting is unknown, of the wrong type or out of range."""
+class SettingsError(S2dnasError, ValueError):
+    """A setting is unknown, of the wrong type or out of range.
+
+    A ValueError, too: so pydantic gathers it with the other faults of a file.
+    """
 
 
 class PlanError(S2dnasError):
@@ -34,6 +37,13 @@ class ArtifactError(S2dnasError):
 
 class TrainingError(S2dnasError):
     """Training diverged; the last good checkpoint is kept."""
+
+
+def require(settings: object, rules: Mapping[str, tuple[bool, str]]) -> None:
+    """Raise SettingsError that names every attribute of ``settings`` whose rule, ``(holds, in words)``, is broken."""
+    faults = [f"{name} must be {rule}, not {getattr(settings, name)}" for name, (ok, rule) in rules.items() if not ok]
+    if faults:
+        raise SettingsError("; ".join(faults))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2dnas.errors import SettingsError
 from s2dnas.training.recipe import Recipe
 
 
@@ -23,6 +24,14 @@ def test_a_cosine_to_zero_follows() -> None:
 
 def test_without_warm_up_it_starts_at_the_top() -> None:
     assert Recipe(epochs=3, learning_rate=0.4, warmup_epochs=0).rate(0) == 0.4
+
+
+@pytest.mark.parametrize(
+    "fault", [{"epochs": -1}, {"batch_size": 0}, {"learning_rate": 0.0}, {"momentum": 1.0}, {"warmup_epochs": -0.5}]
+)
+def test_a_value_out_of_range_is_refused_by_name(fault: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(fault))):
+        Recipe(**fault)  # type: ignore[arg-type]
 
 
 @given(

@@ -1,15 +1,18 @@
 """Gather what a run's steps left behind in one report."""
 
 import platform
+import shlex
 from importlib.metadata import version
 
 import numpy as np
 import torch
 
 from s2dnas.artifacts import read_json
+from s2dnas.config import changed
 from s2dnas.exits import ExitRule, ExitTable, curve, decide, frontier, operating_point
+from s2dnas.pipeline.exits import rules
+from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.steps import rules, trained
 from s2dnas.report.content import ReportContent
 from s2dnas.report.images import Gallery
 from s2dnas.report.write import write_report
@@ -20,29 +23,40 @@ from s2dnas.training.checkpoint import EpochRecord, read_history
 _SHOWN = 8
 
 
-def report(run: Run) -> ReportContent:
-    """Write report.html, report.json and the plots, and give what they show."""
-    content = ReportContent.model_validate(_content(run))
-    write_report(run.folder, content, *_galleries(run))
-    return content
+def report(run: Run) -> None:
+    """Write report.html, report.json and the plots."""
+    write_report(run.folder, ReportContent.model_validate(_content(run)), *_galleries(run))
+
+
+def _command(run: Run) -> str:
+    """What starts the same run, settings spelt out: it needs no file of settings."""
+    start = run.start
+    weights = ["--weights", start.weights] if start.weights else []
+    pairs = changed(run.settings)
+    if start.weights and run.settings.static.epochs == 0:
+        pairs.remove("static.epochs=0")  # the default with weights
+    return shlex.join(["s2dnas", "run", start.model, start.data, "--out", str(run.folder), *weights, *pairs])
 
 
 def _content(run: Run) -> dict[str, object]:
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
     accuracy = read_json(run.finished("static.json"), "static")
+    calibrated = read_json(run.finished("rules.json"), "rules")
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
     points = curve(frontier(calibrate), test)
     return {
         "model": run.start.model,
         "data": run.start.data,
-        "command": f"s2dnas run {run.start.model} {run.start.data} --out {run.folder}",
+        "command": _command(run),
         "seed": run.settings.seed,
         "static": {
             "accuracy": accuracy["static"],
+            "calibrate_accuracy": calibrated["static_accuracy"],
             "macs": run.graph.macs,
             "params": sum(p.numel() for p in run.static.parameters()),
             "seconds": _seconds(history["static"]),
             "epochs": len(history["static"]),
+            "given_weights": run.start.weights is not None,
         },
         "static_equal": {
             "accuracy": accuracy["equal"],
@@ -53,16 +67,19 @@ def _content(run: Run) -> dict[str, object]:
         else None,
         "stages": _stages(run, test),
         "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
-        "unreached": _unreached(run),
+        "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
         "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
         "search": _search(run, _seconds(history["shared"])),
         "training": {
             "epochs": len(history["train"]),
             "seconds": _seconds(history["train"]),
-            "history": [
-                {"epoch": r.epoch, "loss": r.loss, "seconds": r.seconds, "images_per_second": r.images_per_second}
-                for r in history["train"]
-            ],
+            "history": [_epoch(record) for record in history["train"]],
+        },
+        "seconds": {
+            **{step: _seconds(records) for step, records in history.items()},
+            "search": sum(entry.seconds for entry in read_journal(run.finished("journal.jsonl"))),
+            "calibrate": calibrated["seconds"],
+            "evaluate": accuracy["seconds"],
         },
         "plan": _plan(run),
         "whole": [vars(whole) for whole in run.graph.whole],
@@ -73,8 +90,18 @@ def _content(run: Run) -> dict[str, object]:
 
 
 def _history(run: Run, step: str) -> list[EpochRecord]:
-    path = run.folder / step / "checkpoint.safetensors"
+    path = run.checkpoint(step)
     return read_history(path) if path.exists() else []
+
+
+def _epoch(record: EpochRecord) -> dict[str, object]:
+    return {
+        "epoch": record.epoch,
+        "loss": record.loss,
+        "seconds": record.seconds,
+        "images_per_second": record.images_per_second,
+        "stage_accuracy": tuple(record.metrics.values()),
+    }
 
 
 def _seconds(history: list[EpochRecord]) -> float:
@@ -93,11 +120,6 @@ def _stages(run: Run, test: ExitTable) -> list[dict[str, object]]:
 def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -> dict[str, object]:
     chosen, measured = operating_point(calibrate, rule, target), operating_point(test, rule, target)
     return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
-
-
-def _unreached(run: Run) -> list[dict[str, str]]:
-    content = read_json(run.finished("rules.json"), "rules")
-    return [{"target": target, "reason": reason} for target, reason in content["unreached"].items()]
 
 
 def _search(run: Run, shared_seconds: float) -> dict[str, object]:

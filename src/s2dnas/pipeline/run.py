@@ -1,6 +1,5 @@
 """A run: a folder, what it was started with, and what its steps share."""
 
-import json
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from s2dnas.artifacts import read_json, write_json
-from s2dnas.config import Settings, validated
+from s2dnas.config import Settings
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
 from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
@@ -50,7 +48,7 @@ class Start:
         return {"model": self.model, "data": self.data, "weights": self.weights, "settings": settings}
 
 
-def _no_watch(step: str, progress: Progress) -> None:
+def unwatched(step: str, progress: Progress) -> None:
     """Nobody watches."""
 
 
@@ -60,7 +58,7 @@ class Run:
 
     folder: Path
     start: Start
-    watch: "Callable[[str, Progress], None]" = field(default=_no_watch)
+    watch: "Callable[[str, Progress], None]" = field(default=unwatched)
 
     @property
     def settings(self) -> Settings:
@@ -107,7 +105,7 @@ class Run:
     def trained_static(self, step: str) -> nn.Module:
         """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
         model = self.new_static()
-        load_checkpoint(self.finished(f"{step}/checkpoint.safetensors"), model)
+        load_checkpoint(self.finished(self.checkpoint(step)), model)
         return model.to(self.fabric.device).eval()
 
     @cached_property
@@ -145,33 +143,13 @@ class Run:
         """Every sample of a split once, in order."""
         return plain_batches(data, self.stats, batch_size, self.fabric.device)
 
-    def finished(self, name: str) -> Path:
+    def checkpoint(self, step: str) -> Path:
+        """Where a training keeps its state."""
+        return self.folder / step / "checkpoint.safetensors"
+
+    def finished(self, name: str | Path) -> Path:
         """The path of a file that an earlier step wrote. Raises ArtifactError if it is not there."""
         path = self.folder / name
         if not path.exists():
             raise ArtifactError(f"{path} is missing: the step that writes it has not run; 's2dnas resume' runs all")
         return path
-
-
-def open_run(folder: Path, start: Start | None, watch: "Callable[[str, Progress], None]" = _no_watch) -> Run:
-    """The run of a folder: a new one, or the one that is there.
-
-    Raises ArtifactError if there is none and ``start`` is None, or if the folder was started with something else.
-    """
-    path = folder / "run.json"
-    if not path.exists():
-        if start is None:
-            raise ArtifactError(f"{folder} is not a run folder; start one with 's2dnas run MODEL DATA --out {folder}'")
-        write_json(path, "run", start.to_dict())
-        return Run(folder, start, watch)
-    content = read_json(path, "run")
-    try:
-        found = Start(content["model"], content["data"], content["weights"], validated(content["settings"]))
-    except KeyError as error:
-        raise ArtifactError(f"{path} lacks {error}; start a new run folder") from error
-    if start is not None and start != found:
-        old, new = json.dumps(found.to_dict()), json.dumps(start.to_dict())
-        raise ArtifactError(
-            f"{folder} was started with {old}, not with {new}; give another --out, or use 's2dnas resume'"
-        )
-    return Run(folder, found, watch)

@@ -23,6 +23,8 @@ class StaticResult(Part):
     """The static network on the test split; epochs and seconds of its training where they are known."""
 
     accuracy: Fraction
+    calibrate_accuracy: Fraction | None = None
+    given_weights: bool = False
     macs: Annotated[int, Field(gt=0)]
     params: Count
     seconds: Amount | None = None
@@ -150,6 +152,7 @@ class ReportContent(Part):
     search: SearchRecord | None = None
     training: TrainingRecord | None = None
     plan: PlanRecord
+    seconds: dict[str, Amount] = Field(default_factory=dict)
     whole: tuple[WholeModule, ...] = ()
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from s2dnas.errors import SettingsError
+from s2dnas.errors import SettingsError, require
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.plan import Plan, stage_pairs
 from s2dnas.space.space import Choice, SearchSpace, Split
@@ -42,9 +42,7 @@ class ControllerSettings:
             "baseline_decay": (0 <= self.baseline_decay < 1, "in [0, 1)"),
             "tanh_constant": (0 < self.tanh_constant < math.inf, "positive"),
         }
-        faults = [f"{name} must be {rule}, not {getattr(self, name)}" for name, (ok, rule) in rules.items() if not ok]
-        if faults:
-            raise SettingsError("controller: " + "; ".join(faults))
+        require(self, rules)
 
 
 class ControllerStrategy(Strategy):

@@ -1,9 +1,11 @@
 """The state of a training on disk: one safetensors file, whole or absent, never pickled."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -51,7 +53,9 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
     Raises ArtifactError, before anything is changed, if the file is damaged, of another version, or belongs to
     another network.
     """
-    tensors, history = _read(path)
+    with _opened(path) as file:
+        history = _history(path, file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     weights = {name.removeprefix(_MODULE): t for name, t in tensors.items() if name.startswith(_MODULE)}
     _check_same_network(path, module.state_dict(), weights)
     module.load_state_dict(weights)
@@ -65,24 +69,28 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
 
 def read_history(path: Path) -> list[EpochRecord]:
     """The history that a checkpoint holds. Raises ArtifactError if the file is damaged or of another version."""
-    return _read(path)[1]
+    with _opened(path) as file:
+        return _history(path, file.metadata())
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], list[EpochRecord]]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            yield file
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f"{path} is not a readable checkpoint ({error}); delete it to train anew") from error
-    if "history" not in metadata:
+
+
+def _history(path: Path, metadata: Mapping[str, str] | None) -> list[EpochRecord]:
+    if metadata is None or "history" not in metadata:
         raise ArtifactError(f"{path} is not a checkpoint of s2dnas: it holds no history; start a new run folder")
     if metadata.get("version") != str(VERSION):
         raise ArtifactError(
             f"{path} has checkpoint version {metadata.get('version')}, this s2dnas reads {VERSION}; "
             "start a new run folder"
         )
-    return tensors, [EpochRecord(**record) for record in json.loads(metadata["history"])]
+    return [EpochRecord(**record) for record in json.loads(metadata["history"])]
 
 
 def _check_same_network(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:

@@ -58,15 +58,17 @@ def fit(
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
-    The checkpoint is written after every epoch, and every epoch draws from a generator of its own, so a training
-    that was killed and resumed ends as one that was not. Raises TrainingError when the loss or a parameter is not
-    finite; the last good checkpoint stays.
+    The checkpoint is written after every epoch (for no epochs, at once), and every epoch draws from a generator of
+    its own, so a training that was killed and resumed ends as one that was not. Raises TrainingError when the loss or
+    a parameter is not finite; the last good checkpoint stays.
     """
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, objective.module).to(fabric.device, memory_format=torch.channels_last)
     optimizer = _sgd(module, recipe)
     history = load_checkpoint(checkpoint, module, optimizer) if checkpoint.exists() else []
     wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
+    if not recipe.epochs and not checkpoint.exists():
+        save_checkpoint(checkpoint, module, optimizer, history)
     run = _Run(objective, recipe, fabric, wrapped, wrapped_optimizer, on_progress)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()

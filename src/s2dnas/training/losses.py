@@ -1,21 +1,42 @@
 """What a multi-exit network is trained for."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2dnas.errors import SettingsError
+from s2dnas.errors import SettingsError, require
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How stages and teacher count: ``alpha`` per stage (empty: 1 each), ``distillation`` in [0, 1]."""
+    """How stages and teacher count: ``alpha`` per stage (empty: 1 each), ``distillation`` in [0, 1].
+
+    ``temperature`` softens both sides of the distillation. Raises SettingsError for a value out of range.
+    """
 
     alpha: tuple[float, ...] = ()
     distillation: float = 0.5
     temperature: float = 3.0
+
+    def __post_init__(self) -> None:
+        rules = {
+            "distillation": (0 <= self.distillation <= 1, "in [0, 1]"),
+            "temperature": (0 < self.temperature < math.inf, "positive"),
+        }
+        require(self, rules)
+
+    def per_stage(self, num_stages: int) -> tuple[float, ...]:
+        """S weights. Raises SettingsError if ``alpha`` does not hold as many, or none that counts."""
+        alpha = self.alpha or (1.0,) * num_stages
+        if len(alpha) != num_stages or not min(alpha) >= 0 or not 0 < sum(alpha) < math.inf:
+            raise SettingsError(
+                f"alpha is {alpha} for {num_stages} stages; give {num_stages} weights, none negative and not all 0, "
+                "or none"
+            )
+        return alpha
 
 
 def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights) -> Tensor:
@@ -25,22 +46,13 @@ def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weig
     Cross-entropies weighted by alpha_i: S2DNAS; distillation as temperature-softened Kullback-Leibler divergence
     times T^2: Hinton et al. 2015. Raises SettingsError if alpha is not one weight per stage.
     """
-    alpha = torch.as_tensor(_alpha(weights, len(logits)), device=logits.device)
+    alpha = torch.as_tensor(weights.per_stage(len(logits)), device=logits.device)
     distil = weights.distillation if teacher is not None else 0.0
     terms = [
         a * ((1 - distil) * F.cross_entropy(stage, labels) + distil * _divergence(stage, teacher, weights.temperature))
         for a, stage in zip(alpha, logits, strict=True)
     ]
     return torch.stack(terms).sum() / alpha.sum()
-
-
-def _alpha(weights: LossWeights, num_stages: int) -> tuple[float, ...]:
-    alpha = weights.alpha or (1.0,) * num_stages
-    if len(alpha) != num_stages or min(alpha) < 0 or sum(alpha) == 0:
-        raise SettingsError(
-            f"alpha is {alpha} for {num_stages} stages; give {num_stages} weights, none negative and not all 0, or none"
-        )
-    return alpha
 
 
 def _divergence(student: Tensor, teacher: Tensor | None, temperature: float) -> Tensor:

@@ -3,10 +3,15 @@
 import math
 from dataclasses import dataclass
 
+from s2dnas.errors import require
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum, linear warm-up, then a cosine to zero. Norms and biases do not decay."""
+    """SGD with Nesterov momentum, linear warm-up, then a cosine to zero. Norms and biases do not decay.
+
+    No epochs: the network stays as it is. Raises SettingsError for a value out of range.
+    """
 
     epochs: int = 30
     batch_size: int = 128
@@ -14,6 +19,17 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
+
+    def __post_init__(self) -> None:
+        rules = {
+            "epochs": (self.epochs >= 0, "at least 0"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "positive"),
+            "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
+            "warmup_epochs": (0 <= self.warmup_epochs < math.inf, "at least 0"),
+        }
+        require(self, rules)
 
     def rate(self, epoch: float) -> float:
         """The learning rate at a point of time, in epochs from the start."""

@@ -1,0 +1,28 @@
+"""Refuse what cannot work before any work starts."""
+
+import torch
+
+from s2dnas.errors import BudgetError
+from s2dnas.graph.analysis import analyse
+from s2dnas.graph.trace import trace
+from s2dnas.pipeline.run import Run
+from s2dnas.space.cost import cost_model
+from s2dnas.space.division import search_space
+
+
+def check(run: Run) -> None:
+    """Raise for a network that cannot be captured, data that does not fit, too many stages, budgets out of reach."""
+    settings = run.settings
+    stages = settings.space.num_stages
+    settings.loss.per_stage(stages)
+    graph = analyse(trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape)))
+    space = search_space(graph, stages, settings.space.min_width)
+    # One piece for stage 1 in every coupling is as cheap as an exit can be.
+    cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs
+    lowest = min(settings.exits.budgets, default=1.0)
+    for name, budget in {"search.budget": settings.search.budget, "exits.budgets": lowest}.items():
+        if budget < cheapest:
+            raise BudgetError(
+                f"{name} asks for {budget:.1%} of the static macs, but a first stage needs {cheapest:.1%} at least, in "
+                f"pieces of {settings.space.min_width} channels; raise the budget or lower space.min_width"
+            )

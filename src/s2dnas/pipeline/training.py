@@ -1,0 +1,86 @@
+"""The trainings of a run: the static network, the shared network, the network of the plan."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2dnas.evaluation.collect import collect, static_accuracy
+from s2dnas.network.shared import SharedNet
+from s2dnas.pipeline.networks import chosen
+from s2dnas.pipeline.run import Run
+from s2dnas.training.loop import Objective, fit
+from s2dnas.training.losses import multi_exit_loss
+from s2dnas.training.recipe import Recipe
+
+Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+Validate = Callable[[], dict[str, float]]
+
+
+def train_static(run: Run) -> None:
+    """Train the static network, or finetune the given weights; no epochs leave them as they are."""
+    _fit_static(run, "static", run.new_static(), run.settings.static)
+
+
+def train_equal(run: Run) -> None:
+    """Train the static network on, for as many epochs as the dynamic one got, to compare."""
+    settings = run.settings
+    recipe = replace(settings.train, epochs=settings.shared.epochs + settings.train.epochs)
+    _fit_static(run, "equal", run.trained_static("static"), recipe)
+
+
+def train_shared(run: Run, shared: SharedNet) -> None:
+    """Train the shared network, each step on a plan that is drawn from the space."""
+    teacher, space, weights = run.static, run.space, run.settings.loss
+
+    def loss(net: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
+        return multi_exit_loss(net(x, space.sample(rng)), y, _teach(teacher, x), weights)
+
+    _fit(run, "shared", shared, run.settings.shared, loss)
+
+
+def train_plan(run: Run) -> None:
+    """Train the network of the plan, as a masked network: one static pass gives the logits of all stages."""
+    net = chosen(run)
+    teacher, weights = run.static, run.settings.loss
+
+    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
+        return multi_exit_loss(net(x), y, _teach(teacher, x), weights)
+
+    def validate() -> dict[str, float]:
+        accuracies = collect(net, run.plain(run.splits.search)).stage_accuracy
+        return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
+
+    _fit(run, "train", net, run.settings.train, loss, validate)
+
+
+def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
+    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
+        return F.cross_entropy(net(x), y)
+
+    def validate() -> dict[str, float]:
+        return {"accuracy": static_accuracy(model, run.plain(run.splits.search))}
+
+    _fit(run, step, model, recipe, loss, validate)
+
+
+def _fit(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss, validate: Validate = dict) -> None:
+    batches, count = run.training(recipe.batch_size)
+    fit(
+        Objective(module, loss, batches, count, validate),
+        recipe,
+        fabric=run.fabric,
+        checkpoint=run.checkpoint(step),
+        seed=run.seed(step),
+        on_progress=lambda progress: run.watch(step, progress),
+    )
+
+
+def _teach(teacher: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits: Tensor = teacher(images)
+    return logits
