@@ -143,7 +143,10 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
         for name in names:
             do(opened, name)
     if "report" in names:
-        console.print(summary_table(ReportContent.load(folder / "report.json")))
+        content = ReportContent.load(folder / "report.json")
+        console.print(summary_table(content))
+        for warning in content.warnings:
+            console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
         console.print(f"report: {folder / 'report.html'}")
 
 

@@ -148,6 +148,7 @@ class ReportContent(Part):
     stages: Annotated[tuple[StageResult, ...], Field(min_length=1)]
     operating_points: tuple[PointResult, ...] = ()
     unreached: tuple[Unreached, ...] = ()
+    warnings: tuple[str, ...] = ()
     curve: tuple[CurvePoint, ...] = ()
     search: SearchRecord | None = None
     training: TrainingRecord | None = None

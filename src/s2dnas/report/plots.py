@@ -55,13 +55,7 @@ def cost_accuracy(content: ReportContent) -> str:
             axes.plot(macs, accuracy, color=DYNAMIC, linewidth=1.8, label="dynamic, by thresholds")
         _mark_static(axes, content)
         _mark_stages(axes, content)
-        for index, point in enumerate(chosen):
-            place = (point.mean_macs / 1e6, 100 * point.accuracy)
-            label = shorten(point_name(content, index), 80)
-            axes.plot(*place, "o", color=POINT, markersize=11, markeredgecolor="white", zorder=4, label=label)
-            axes.text(
-                *place, letter(index), color="white", fontsize=7.5, weight="bold", ha="center", va="center", zorder=5
-            )
+        _mark_points(axes, content)
         axes.set(xlabel="mean macs per sample (M)", ylabel="accuracy on the test split (%)")
         axes.set_xlim(left=0)
         axes.margins(y=0.12)
@@ -102,6 +96,19 @@ def _mark_stages(axes: "Axes", content: ReportContent) -> None:
         axes.annotate(
             f"stage {index + 1}", place, (7, -11), textcoords="offset points", fontsize=8.5, color=DYNAMIC, va="center"
         )
+
+
+def _mark_points(axes: "Axes", content: ReportContent) -> None:
+    """A lettered mark per operating point; targets that the same rule meets share a mark."""
+    places: dict[tuple[float, float], str] = {}
+    for index, point in enumerate(content.operating_points):
+        place = (point.mean_macs / 1e6, 100 * point.accuracy)
+        label = shorten(point_name(content, index), 80)
+        axes.plot(*place, "o", color=POINT, markersize=11, markeredgecolor="white", zorder=4, label=label)
+        places[place] = places.get(place, "") + letter(index)
+    for place, letters in places.items():
+        size = 7.5 if len(letters) < 3 else 18 / len(letters)
+        axes.text(*place, letters, color="white", fontsize=size, weight="bold", ha="center", va="center", zorder=5)
 
 
 def exits(content: ReportContent) -> str:
