@@ -47,7 +47,7 @@ class SpaceSettings(Section):
 class SearchSettings(Section):
     """``budget`` and the reward's cost are shares of the static macs; ``images`` and ``norm_images`` per evaluation."""
 
-    strategy: Literal[tuple(STRATEGIES)] = "controller"  # type: ignore[valid-type]
+    strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07

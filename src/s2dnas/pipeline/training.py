@@ -12,6 +12,7 @@ from s2dnas.evaluation.collect import collect, static_accuracy
 from s2dnas.network.shared import SharedNet
 from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
+from s2dnas.space.profiles import draw_around_a_profile
 from s2dnas.training.loop import Objective, fit
 from s2dnas.training.losses import multi_exit_loss
 from s2dnas.training.recipe import Recipe
@@ -38,7 +39,7 @@ def train_shared(run: Run, shared: SharedNet) -> None:
 
     def loss(net: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
-        return multi_exit_loss(net(x, space.sample(rng)), y, _teach(teacher, x), weights)
+        return multi_exit_loss(net(x, draw_around_a_profile(space, rng)), y, _teach(teacher, x), weights)
 
     _fit(run, "shared", shared, run.settings.shared, loss)
 

@@ -70,14 +70,21 @@ def _controller(space: SearchSpace, seed: int, settings: "ControllerSettings | N
     return ControllerStrategy(space, seed, settings)
 
 
+def _anchored(space: SearchSpace, seed: int, settings: "ControllerSettings | None") -> Strategy:
+    from s2dnas.search.anchored import AnchoredStrategy
+
+    return AnchoredStrategy(space, seed, settings)
+
+
 STRATEGIES: dict[str, Callable[[SearchSpace, int, "ControllerSettings | None"], Strategy]] = {
+    "anchored": _anchored,
     "controller": _controller,
     "random": _random,
 }
 
 
 def make_strategy(name: str, space: SearchSpace, seed: int, settings: "ControllerSettings | None" = None) -> Strategy:
-    """A fresh strategy by its name in ``STRATEGIES``; only the controller has settings.
+    """A fresh strategy by its name in ``STRATEGIES``; only a controller has settings.
 
     Raises SettingsError for an unknown name.
     """

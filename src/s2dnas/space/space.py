@@ -38,6 +38,16 @@ class Split:
         cuts = np.sort(rng.choice(np.arange(1, self.count), size=num_stages - 1, replace=False))
         return tuple(int(width) for width in np.diff([0, *cuts, self.count]))
 
+    def nearest(self, shares: npt.NDArray[np.float64]) -> Choice:
+        """Pieces per stage, each at least 1, as near to the shares (S,) as whole numbers come (largest remainder)."""
+        target = self.count * shares / shares.sum()
+        widths = np.maximum(np.floor(target), 1).astype(int)
+        while widths.sum() > self.count:
+            widths[int(np.argmax(np.where(widths > 1, widths - target, -np.inf)))] -= 1
+        while widths.sum() < self.count:
+            widths[int(np.argmax(target - widths))] += 1
+        return tuple(int(width) for width in widths)
+
     def fault(self, choice: Choice, num_stages: int) -> str | None:
         """What is wrong with a choice, or None."""
         if len(choice) != num_stages or min(choice) < 1 or sum(choice) != self.count:
@@ -135,9 +145,7 @@ class SearchSpace:
         if len(fractions) != self.num_stages or not (np.isfinite(fractions) & (fractions > 0)).all():
             raise PlanError(f"shares {list(fractions)} must be {self.num_stages} positive numbers, one per stage")
         pairs = len(stage_pairs(self.num_stages))
-        return self.decode(
-            [_share(d.count, fractions) if isinstance(d, Split) else (1,) * pairs for d in self.decisions]
-        )
+        return self.decode([d.nearest(fractions) if isinstance(d, Split) else (1,) * pairs for d in self.decisions])
 
 
 def _same_names(what: str, given: Mapping[str, object], expected: list[str]) -> None:
@@ -146,14 +154,3 @@ def _same_names(what: str, given: Mapping[str, object], expected: list[str]) -> 
             f"the plan's {what} are not those of the network: unknown {sorted(set(given) - set(expected))}, "
             f"missing {sorted(set(expected) - set(given))}"
         )
-
-
-def _share(count: int, fractions: npt.NDArray[np.float64]) -> Choice:
-    """Pieces per stage, each at least 1, as near to the fractions as whole numbers come (largest remainder)."""
-    target = count * fractions / fractions.sum()
-    widths = np.maximum(np.floor(target), 1).astype(int)
-    while widths.sum() > count:
-        widths[int(np.argmax(np.where(widths > 1, widths - target, -np.inf)))] -= 1
-    while widths.sum() < count:
-        widths[int(np.argmax(target - widths))] += 1
-    return tuple(int(width) for width in widths)
