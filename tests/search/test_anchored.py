@@ -46,6 +46,6 @@ def test_it_goes_on_around_the_best_of_them() -> None:
     anchor = uniform_plans(SPACE)[5]
     best = near(anchor, rng, 6)
     scores = found(AnchoredStrategy(SPACE, 0), best, batches=60)
-    assert np.mean(scores[30:130]) > 0.8 * agreement(anchor, best)
+    assert np.mean(scores[30:130]) > 0.7 * agreement(anchor, best)
     assert max(scores) > agreement(anchor, best)
     assert max(scores) > max(found(ControllerStrategy(SPACE, 0), best, batches=60))
