@@ -91,28 +91,22 @@ def inspect(
     classes: Annotated[int, typer.Option(help="K.")] = 10,
     size: Annotated[int, typer.Option(help="Height and width of an image.")] = 32,
     channels: Annotated[int, typer.Option(help="Channels of an image.")] = 3,
+    stages: Annotated[int, typer.Option(help="S.")] = 3,
+    min_width: Annotated[int, typer.Option(help="The smallest number of channels of a stage.")] = 4,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """What of a network can be divided, and what cannot. Example: s2dnas inspect resnet20"""
+    """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
     import json
 
-    import torch
+    from s2dnas.pipeline.inspection import inspect
+    from s2dnas.report.console import inspection_lines
 
-    from s2dnas.graph.analysis import analyse
-    from s2dnas.graph.describe import describe
-    from s2dnas.graph.trace import trace
-    from s2dnas.models.registry import build
-
-    traced = trace(build(model, classes, channels), torch.zeros(1, channels, size, size))
-    found = describe(traced, analyse(traced))
+    found = inspect(model, classes, (channels, size, size), stages, min_width).to_dict()
     if as_json:
-        print(json.dumps(found.to_dict(), indent=1))
+        print(json.dumps(found, indent=1))
         return
-    console.print(f"{model}: {found.macs / 1e6:.2f} M macs, {found.divisible_share:.1%} of them divisible")
-    for coupling in found.couplings:
-        console.print(f"  {coupling.name}: {coupling.units} units in {len(coupling.layers)} layers")
-    for whole in found.whole:
-        console.print(f"  whole: {whole.module} {whole.operator}: {whole.reason}")
+    for line in inspection_lines(found):
+        console.print(line, highlight=False, markup=False)
 
 
 def main() -> None:

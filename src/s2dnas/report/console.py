@@ -1,6 +1,7 @@
-"""The comparison for the terminal."""
+"""The comparison, and what a network is, for the terminal."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from s2dnas.report.content import ReportContent
 from s2dnas.report.rows import Row, comparison
@@ -39,3 +40,26 @@ def _cells(row: Row) -> tuple[str, ...]:
         percent(row.cost),
         shares,
     )
+
+
+def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """An inspected network, as plain values in ``found``: totals, search space, couplings, what stays whole."""
+    yield f"{found['model']}: {found['macs'] / 1e6:.2f} M macs, {found['params'] / 1e6:.2f} M parameters"
+    yield f"{found['divisible_share']:.1%} of the macs can be divided, in {len(found['couplings'])} couplings"
+    if space := found["space"]:
+        yield f"{space['size']:.1e} plans of {space['num_stages']} stages in pieces of {space['min_width']} channels"
+        for name in ("cheapest", "dearest"):
+            yield f"  {name}: {_shares(space[name], found['macs'])} of the macs up to each stage"
+    else:
+        yield f"no search space: {found['undivided']}"
+    for coupling in found["couplings"]:
+        channels = coupling["units"] * coupling["channels_per_unit"]
+        yield f"  {coupling['name']}: {channels} channels, made by {len(coupling['layers'])} layers"
+    if found["whole"]:
+        yield "what stays whole in stage 1:"
+    for whole in found["whole"]:
+        yield f"  {whole['module']} ({whole['operator']}): {whole['reason']}"
+
+
+def _shares(macs: Sequence[float], static: float) -> str:
+    return " / ".join(f"{value / static:.1%}" for value in macs)
