@@ -14,7 +14,7 @@ from s2dnas.space.extremes import cheapest, dearest
 
 @pytest.mark.parametrize("stages", [2, 3])
 def test_no_drawn_plan_is_cheaper_or_dearer(stages: int) -> None:
-    graph = analyse(trace(resnet20(), torch.zeros(1, 3, 32, 32)))
+    graph = analyse(trace(resnet20(num_classes=10), torch.zeros(1, 3, 32, 32)))
     space, cost = search_space(graph, stages, 4), cost_model(graph)
     low, high = (float(cost.macs(find(space, cost))[-1]) for find in (cheapest, dearest))
     rng = np.random.default_rng(0)
