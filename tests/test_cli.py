@@ -118,7 +118,8 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
     save_model(net, str(tmp_path / "weights.safetensors"))
     settings = [setting for setting in SMALL if not setting.startswith("static.epochs")]
     arguments = ["run", "resnet20", "digits", "--weights", str(tmp_path / "weights.safetensors"), *settings]
-    assert s2dnas(monkeypatch, *arguments, "--out", str(tmp_path / "run")) == 0
+    monkeypatch.chdir(tmp_path)
+    assert s2dnas(monkeypatch, *arguments, "--out", "run") == 0
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path / "run", finished))
     assert ours["static"]["epochs"] == 0
     assert ours["static"]["accuracy"] == theirs["static"]["accuracy"]

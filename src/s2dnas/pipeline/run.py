@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+CHECKPOINT = "checkpoint.safetensors"
+"""The state of a training, in the folder of its step."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What a run is started with."""
@@ -105,7 +109,7 @@ class Run:
     def trained_static(self, step: str) -> nn.Module:
         """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
         model = self.new_static()
-        load_checkpoint(self.finished(self.checkpoint(step)), model)
+        load_checkpoint(self.finished(f"{step}/{CHECKPOINT}"), model)
         return model.to(self.fabric.device).eval()
 
     @cached_property
@@ -145,9 +149,9 @@ class Run:
 
     def checkpoint(self, step: str) -> Path:
         """Where a training keeps its state."""
-        return self.folder / step / "checkpoint.safetensors"
+        return self.folder / step / CHECKPOINT
 
-    def finished(self, name: str | Path) -> Path:
+    def finished(self, name: str) -> Path:
         """The path of a file that an earlier step wrote. Raises ArtifactError if it is not there."""
         path = self.folder / name
         if not path.exists():
