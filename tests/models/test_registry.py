@@ -98,10 +98,19 @@ def test_a_zoo_that_is_not_installed_is_named(spec: str, module: str, monkeypatc
 def test_torchvision_networks() -> None:
     pytest.importorskip("torchvision")
     assert build("torchvision:squeezenet1_1", 7).eval()(torch.rand(1, 3, 64, 64)).shape == (1, 7)
-    with pytest.raises(ModelError, match="3 channels, not 1"):
-        build("torchvision:squeezenet1_1", 7, in_channels=1)
     with pytest.raises(ModelError, match="did you mean 'resnet18'"):
         build("torchvision:resnet1", 7)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet", "mobilenet_v3_small", "densenet121"])
+def test_torchvision_networks_for_images_of_any_number_of_channels(name: str) -> None:
+    pytest.importorskip("torchvision")
+    model, usual = build(f"torchvision:{name}", 7, in_channels=1).eval(), build(f"torchvision:{name}", 7)
+    assert model(torch.rand(2, 1, 64, 64)).shape == (2, 7)
+    found, expected = model.state_dict(), usual.state_dict()
+    changed = [key for key, tensor in expected.items() if tensor.shape != found[key].shape]
+    assert list(found) == list(expected)
+    assert [found[key].shape[1] for key in changed] == [1]
 
 
 def test_timm_networks() -> None:

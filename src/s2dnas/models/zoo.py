@@ -11,15 +11,15 @@ from s2dnas.errors import ModelError, nearest
 def build_torchvision(name: str, num_classes: int, in_channels: int) -> nn.Module:
     """A classification network of torchvision with fresh weights.
 
-    Raises ModelError if torchvision is not installed, does not know the name, or ``in_channels`` is not 3.
+    torchvision's take images of 3 channels; for another number the first convolution is made anew.
+    Raises ModelError if torchvision is not installed or does not know the name.
     """
     models = _import("torchvision.models")
     _check(name, models.list_models(module=models), "torchvision")
+    model = cast(nn.Module, models.get_model(name, weights=None, num_classes=num_classes))
     if in_channels != 3:
-        raise ModelError(
-            f"torchvision:{name} takes images of 3 channels, not {in_channels}; use timm:NAME, which takes any number"
-        )
-    return cast(nn.Module, models.get_model(name, weights=None, num_classes=num_classes))
+        _replace_first_convolution(model, in_channels)
+    return model
 
 
 def build_timm(name: str, num_classes: int, in_channels: int) -> nn.Module:
@@ -27,6 +27,20 @@ def build_timm(name: str, num_classes: int, in_channels: int) -> nn.Module:
     timm = _import("timm")
     _check(name, timm.list_models(), "timm")
     return cast(nn.Module, timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=in_channels))
+
+
+def _replace_first_convolution(model: nn.Module, in_channels: int) -> None:
+    """In torchvision the first convolution that is defined is the one that reads the image."""
+    path, old = next((path, module) for path, module in model.named_modules() if isinstance(module, nn.Conv2d))
+    new = type(old)(
+        in_channels,
+        old.out_channels,
+        cast(tuple[int, int], old.kernel_size),
+        cast(tuple[int, int], old.stride),
+        cast(tuple[int, int], old.padding),
+        bias=old.bias is not None,
+    )
+    model.set_submodule(path, new)
 
 
 def _import(module: str) -> Any:
