@@ -1,8 +1,9 @@
-"""Look at a network before any work: what of it can be divided, and how much the plans of its search space cost."""
+"""Look at a network before any work: what of it can be divided, what its plans cost, whether they are right."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from s2dnas.errors import PlanError
@@ -10,6 +11,8 @@ from s2dnas.graph.analysis import analyse
 from s2dnas.graph.describe import Description, describe
 from s2dnas.graph.trace import trace
 from s2dnas.models.registry import build
+from s2dnas.network.verification import Verification
+from s2dnas.network.verify import verify
 from s2dnas.space.cost import CostModel, cost_model
 from s2dnas.space.division import search_space
 from s2dnas.space.extremes import cheapest, dearest
@@ -57,6 +60,24 @@ def inspect(model: str, num_classes: int, image_shape: tuple[int, int, int], sta
     cost = cost_model(graph)
     extremes = (_macs(cost, find(space, cost)) for find in (cheapest, dearest))
     return Inspection(model, network, SpaceSummary(stages, min_width, space.size, *extremes), None)
+
+
+def verify_model(
+    model: str,
+    num_classes: int,
+    image_shape: tuple[int, int, int],
+    *,
+    plans: int,
+    stages: int,
+    min_width: int,
+    seed: int,
+) -> Verification:
+    """Check random plans of a model of the registry, with random weights, for images (C, H, W).
+
+    Raises ModelError if it cannot be captured, and PlanError if it cannot be divided.
+    """
+    net, rng = build(model, num_classes, image_shape[0]), np.random.default_rng(seed)
+    return verify(net, torch.zeros(1, *image_shape), rng, plans=plans, num_stages=stages, min_width=min_width)
 
 
 def _macs(cost: CostModel, plan: Plan) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The comparison, and what a network is, for the terminal."""
+"""The comparison, what a network is, and whether what was built of it is right, for the terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,26 @@ def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield "what stays whole in stage 1:"
     for whole in found["whole"]:
         yield f"  {whole['module']} ({whole['operator']}): {whole['reason']}"
+
+
+def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
+    """What a verification, as plain values in ``found``, says of a model."""
+    for check in found["plans"]:
+        name = f"{check['plan']['num_stages']} stages" if check["plan"]["num_stages"] > 1 else "the static network"
+        if check["failure"]:
+            yield f"  {name}: {check['failure']}"
+            continue
+        yield f"  {name}: {len(check['comparisons'])} comparisons, macs {_millions(check['macs'])} M"
+        for comparison in check["comparisons"]:
+            yield f"    {comparison['error']:.1e} from {comparison['what']}"
+    for fault in found["faults"]:
+        yield f"  wrong: {fault}"
+    verdict = "passed" if found["passed"] else "FAILED"
+    yield f"{model}: {verdict}, {len(found['plans']) - 1} random plans, tolerance {found['tolerance']:.0e} (relative)"
+
+
+def _millions(macs: Sequence[float]) -> str:
+    return " / ".join(f"{value / 1e6:.2f}" for value in macs)
 
 
 def _shares(macs: Sequence[float], static: float) -> str:

@@ -1,26 +1,18 @@
-"""The command line."""
+"""Commands that work on a run folder."""
 
-import logging
-import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from s2dnas.errors import S2dnasError, SettingsError, nearest
+from s2dnas.cli.app import app, console
+from s2dnas.errors import SettingsError, nearest
 from s2dnas.pipeline import STEPS
 
 if TYPE_CHECKING:
     from s2dnas.pipeline.run import Start
-    from s2dnas.training.loop import Progress as Moment
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Turn a static CNN into a dynamic one.")
-console = Console()
 
 Out = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -85,54 +77,14 @@ def report(folder: Out) -> None:
     _do(folder, None, ("report",))
 
 
-@app.command()
-def inspect(
-    model: Annotated[str, typer.Argument(help="A model, as for `run`.")],
-    classes: Annotated[int, typer.Option(help="K.")] = 10,
-    size: Annotated[int, typer.Option(help="Height and width of an image.")] = 32,
-    channels: Annotated[int, typer.Option(help="Channels of an image.")] = 3,
-    stages: Annotated[int, typer.Option(help="S.")] = 3,
-    min_width: Annotated[int, typer.Option(help="The smallest number of channels of a stage.")] = 4,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
-    import json
-
-    from s2dnas.pipeline.inspection import inspect
-    from s2dnas.report.console import inspection_lines
-
-    found = inspect(model, classes, (channels, size, size), stages, min_width).to_dict()
-    if as_json:
-        print(json.dumps(found, indent=1))
-        return
-    for line in inspection_lines(found):
-        console.print(line, highlight=False, markup=False)
-
-
-def main() -> None:
-    """Entry point: errors that a user can cause end in a sentence; ``--debug`` shows where they arose."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING)
-    logging.getLogger("s2dnas").setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    try:
-        app(standalone_mode=True)
-    except S2dnasError as error:
-        if debug:
-            raise
-        Console(stderr=True).print(f"[red]error:[/red] {error}", markup=True, highlight=False)
-        sys.exit(1)
-
-
 def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
+    from s2dnas.cli.watching import watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.pipeline.steps import do
     from s2dnas.report.console import summary_table
     from s2dnas.report.content import ReportContent
 
-    with _watching() as watch, _stoppable(folder):
+    with watching() as watch, _stoppable(folder):
         opened = open_run(folder, start, watch)
         for name in names:
             do(opened, name)
@@ -145,33 +97,9 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _stoppable(folder: Path) -> "Iterator[None]":
+def _stoppable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
         console.print(f"stopped; what was finished is in {folder}, and 's2dnas resume {folder}' goes on")
         raise typer.Exit(130) from None
-
-
-@contextmanager
-def _watching() -> "Iterator[Callable[[str, Moment], None]]":
-    """A bar per step, with the time that is left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%"),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console) as bars:
-
-        def watch(step: str, moment: "Moment") -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=moment.total)
-            bars.update(tasks[step], completed=moment.done)
-
-        yield watch
-
-
-if __name__ == "__main__":
-    main()

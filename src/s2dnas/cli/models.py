@@ -1,0 +1,65 @@
+"""Commands that look at a network."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from s2dnas.cli.app import app, console
+
+Model = Annotated[str, typer.Argument(help="A model, as for `run`.")]
+Classes = Annotated[int, typer.Option(min=1, help="K.")]
+Size = Annotated[int, typer.Option(min=1, help="Height and width of an image.")]
+Channels = Annotated[int, typer.Option(min=1, help="Channels of an image.")]
+Stages = Annotated[int, typer.Option(help="S.")]
+MinWidth = Annotated[int, typer.Option(help="The smallest number of channels of a stage.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command()
+def inspect(
+    model: Model,
+    classes: Classes = 10,
+    size: Size = 32,
+    channels: Channels = 3,
+    stages: Stages = 3,
+    min_width: MinWidth = 4,
+    as_json: AsJson = False,
+) -> None:
+    """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
+    from s2dnas.pipeline.inspection import inspect
+    from s2dnas.report.console import inspection_lines
+
+    found = inspect(model, classes, (channels, size, size), stages, min_width).to_dict()
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for line in inspection_lines(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    model: Model,
+    classes: Classes = 10,
+    size: Size = 32,
+    channels: Channels = 3,
+    stages: Stages = 3,
+    min_width: MinWidth = 1,
+    plans: Annotated[int, typer.Option(min=1, help="How many random plans.")] = 3,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that what is built from random plans equals the masked network. Example: s2dnas verify resnet20"""
+    from s2dnas.pipeline.inspection import verify_model
+    from s2dnas.report.console import verification_lines
+
+    image_shape = (channels, size, size)
+    found = verify_model(model, classes, image_shape, plans=plans, stages=stages, min_width=min_width, seed=seed)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+    else:
+        for line in verification_lines(model, found.to_dict()):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if not found.passed:
+        raise typer.Exit(1)
