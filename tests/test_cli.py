@@ -180,7 +180,19 @@ def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsy
     assert "no search space: 40 stages need" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect"])
+def test_verify_proves_a_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert s2dnas(monkeypatch, "verify", "resnet20", "--plans", "1", "--min-width", "4") == 0
+    assert "resnet20: passed, 1 random plans" in capsys.readouterr().out
+    assert s2dnas(monkeypatch, "verify", "resnet20", "--plans", "1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"]
+    assert 0 < found["oracle_error"] < 1e-12
+    assert found["macs_error"] == 0
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect", "verify"]
+)
 def test_every_command_has_help_with_an_example(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,12 +69,16 @@ def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {name}: {check['failure']}"
             continue
         yield f"  {name}: {len(check['comparisons'])} comparisons, macs {_millions(check['macs'])} M"
-        for comparison in check["comparisons"]:
-            yield f"    {comparison['error']:.1e} from {comparison['what']}"
+        for compared in check["comparisons"]:
+            yield f"    {_error(compared['error'])} from {compared['what']}"
     for fault in found["faults"]:
         yield f"  wrong: {fault}"
     verdict = "passed" if found["passed"] else "FAILED"
     yield f"{model}: {verdict}, {len(found['plans']) - 1} random plans, tolerance {found['tolerance']:.0e} (relative)"
+
+
+def _error(error: float | None) -> str:
+    return "without limit" if error is None else f"{error:.1e}"
 
 
 def _millions(macs: Sequence[float]) -> str:
