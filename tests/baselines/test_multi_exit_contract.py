@@ -1,0 +1,113 @@
+"""What every baseline with thresholds keeps: the contract that training and evaluation rely on."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from s2dnas.baselines.joint_loss import JointLoss
+from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
+from s2dnas.evaluation.collect import collect
+from s2dnas.evaluation.running import predict
+from s2dnas.exits import ExitRule, decide
+from s2dnas.network.multi_exit import Carry, StagedNet
+
+CLASSES, IMAGE = 3, (3, 16, 16)
+TOLERANCE = 1e-9
+
+
+def small_msdnet() -> StagedNet:
+    """Three layers, so that a scale is dropped after each."""
+    settings = MsdnetSettings(blocks=2, base=1, step=2, steps="even", channels=3, growth=3, classifier_channels=4)
+    return msdnet(settings, CLASSES, IMAGE)
+
+
+MAKERS: dict[str, Callable[[], StagedNet]] = {"msdnet": small_msdnet}
+
+
+def made(name: str) -> tuple[StagedNet, Tensor, Tensor]:
+    """The network in float64 with running statistics of a trained one, images and labels."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = MAKERS[name]().double().train()
+        images = torch.randn(6, *IMAGE, dtype=torch.float64)
+        with torch.no_grad():
+            net(images)
+        return net.eval(), images, torch.arange(6) % CLASSES
+
+
+EVERY_NET = pytest.mark.parametrize("name", MAKERS)
+
+
+@EVERY_NET
+def test_logits_have_a_row_per_stage_sample_and_class(name: str) -> None:
+    net, images, _ = made(name)
+    assert net(images).shape == (net.num_stages, len(images), CLASSES)
+    assert net.num_stages >= 2
+
+
+@EVERY_NET
+def test_stage_by_stage_is_the_whole_whoever_is_left(name: str) -> None:
+    net, images, _ = made(name)
+    rows = torch.tensor([4, 1])
+    with torch.no_grad():
+        everything = net(images)
+        left, carry = images, ()
+        for index in range(net.num_stages):
+            logits, carry = net.stage(index, left, carry)
+            assert all(tensor.shape[0] == len(left) for tensor in carry)
+            if index == 0:
+                torch.testing.assert_close(logits, everything[0], rtol=0, atol=TOLERANCE)
+                left, carry = images[rows], tuple(tensor[rows] for tensor in carry)
+            else:
+                torch.testing.assert_close(logits, everything[index][rows], rtol=0, atol=TOLERANCE)
+
+
+@EVERY_NET
+def test_macs_are_what_pytorch_counts(name: str) -> None:
+    net, images, _ = made(name)
+    carry: Carry = ()
+    counted = []
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        for index in range(net.num_stages):
+            _, carry = net.stage(index, images[:1], carry)
+            counted.append(counter.get_total_flops() // 2)
+    assert list(net.macs) == counted
+
+
+@EVERY_NET
+def test_gradients_reach_every_parameter(name: str) -> None:
+    net, images, labels = made(name)
+    net.train()
+    JointLoss()(net, images, labels, torch.Generator()).backward()
+    assert [p for p, value in net.named_parameters() if value.grad is None or not value.grad.any()] == []
+
+
+@EVERY_NET
+def test_training_lowers_the_loss(name: str) -> None:
+    net, images, labels = made(name)
+    net.train()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    losses = []
+    for _ in range(8):
+        optimizer.zero_grad()
+        loss = JointLoss()(net, images, labels, torch.Generator())
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
+
+
+@EVERY_NET
+def test_deciding_on_the_table_is_what_really_stopping_does(name: str) -> None:
+    net, images, labels = made(name)
+    table = collect(net, [(images, labels)], "entropy")
+    thresholds = [float(sorted(scores)[len(images) // 2]) - 1e-9 for scores in table.scores[:-1]]
+    rule = ExitRule("entropy", tuple(thresholds))
+    outcomes = decide(table, rule)
+    predictions, stages = predict(net, rule, images)
+    assert (predictions == outcomes.predictions).all()
+    assert (stages == outcomes.stages).all()
+    assert len(set(stages.tolist())) > 1
