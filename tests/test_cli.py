@@ -126,6 +126,17 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
     assert ours["stages"] == theirs["stages"]
 
 
+def test_weights_for_other_classes_need_a_new_classifier_to_be_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_model(resnet20(num_classes=100, in_channels=1), str(tmp_path / "weights.safetensors"))
+    start = ["run", "resnet20", "digits", "--weights", str(tmp_path / "weights.safetensors"), "--until", "static"]
+    settings = [setting for setting in SMALL if not setting.startswith("static.epochs")]
+    assert s2dnas(monkeypatch, *start, *settings, "--out", str(tmp_path / "run")) == 1
+    assert "static.epochs=10" in capsys.readouterr().err
+    assert s2dnas(monkeypatch, *start, *settings, "static.epochs=1", "--out", str(tmp_path / "run")) == 0
+
+
 def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
     _, _, model, data, _, folder, *pairs = shlex.split(json.loads((finished / "report.json").read_text())["command"])
     assert (model, data, Path(folder)) == ("resnet20", "digits", finished)

@@ -82,3 +82,15 @@ def test_a_missing_or_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "damaged.safetensors").write_bytes(b"x" * 50)
     with pytest.raises(ModelError, match="not a readable"):
         load_weights(nn.Linear(1, 1), tmp_path / "damaged.safetensors")
+
+
+def test_a_classifier_for_other_classes_stays_fresh_where_that_is_allowed(tmp_path: Path) -> None:
+    saved, model = build("resnet20", 10), build("resnet20", 7)
+    save_weights(saved, tmp_path / "net.safetensors")
+    before = state(model)
+    with pytest.raises(ModelError, match="2 of another shape"):
+        load_weights(model, tmp_path / "net.safetensors")
+    head = load_weights(model, tmp_path / "net.safetensors", num_classes=7)
+    assert len(head) == 2
+    for name, tensor in state(model).items():
+        assert torch.equal(tensor, before[name] if name in head else state(saved)[name])

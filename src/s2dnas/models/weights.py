@@ -23,8 +23,11 @@ def save_weights(model: nn.Module, path: Path) -> None:
         save_file(tensors, temporary)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, *, num_classes: int | None = None) -> tuple[str, ...]:
     """Read parameters and buffers into the model, where it is.
+
+    With ``num_classes`` the classifier may be for another number of classes: its tensors, which differ in their first
+    axis alone, stay as they are in the model, and their names are returned.
 
     Raises ModelError, before anything is changed, if the file cannot be read or differs in names or shapes. Only the
     batch counters of batch norm may be missing.
@@ -35,9 +38,19 @@ def load_weights(model: nn.Module, path: Path) -> None:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is not a readable safetensors file ({error}); write it again") from error
-    if faults := _faults(model.state_dict(), tensors):
+    wanted = model.state_dict()
+    head = tuple(name for name in wanted if name in tensors and _of_classes(wanted[name], tensors[name], num_classes))
+    fitting = {name: tensor for name, tensor in tensors.items() if name not in head}
+    if faults := _faults({name: tensor for name, tensor in wanted.items() if name not in head}, fitting):
         raise ModelError(f"{path} does not fit the network: {'; '.join(faults)}; give the weights of this very network")
-    model.load_state_dict(tensors, strict=False)
+    model.load_state_dict(fitting, strict=False)
+    return head
+
+
+def _of_classes(wanted: Tensor, given: Tensor, num_classes: int | None) -> bool:
+    """Whether two tensors are the same part of two classifiers, for different numbers of classes."""
+    other = wanted.ndim > 0 and wanted.ndim == given.ndim and len(wanted) != len(given)
+    return other and len(wanted) == num_classes and wanted.shape[1:] == given.shape[1:]
 
 
 def _faults(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

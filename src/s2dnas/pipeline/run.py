@@ -15,7 +15,7 @@ from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
 from s2dnas.data.sources import load
 from s2dnas.data.splits import Splits, split
-from s2dnas.errors import ArtifactError
+from s2dnas.errors import ArtifactError, ModelError
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced, trace
@@ -103,8 +103,17 @@ class Run:
             torch.manual_seed(self.seed("weights"))
             model = build(self.start.model, self.splits.train.num_classes, channels)
         if self.start.weights is not None:
-            load_weights(model, Path(self.start.weights))
+            self._load(model, Path(self.start.weights))
         return model
+
+    def _load(self, model: nn.Module, weights: Path) -> None:
+        num_classes = self.splits.train.num_classes
+        head = load_weights(model, weights, num_classes=num_classes)
+        if head and not self.settings.static.epochs:
+            raise ModelError(
+                f"{weights} classifies into another number of classes than the data's {num_classes} "
+                f"({', '.join(head)}); to train a new classifier, say for how many epochs: static.epochs=10"
+            )
 
     def trained_static(self, step: str) -> nn.Module:
         """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
