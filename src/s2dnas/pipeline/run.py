@@ -135,7 +135,8 @@ class Run:
     @cached_property
     def graph(self) -> ChannelGraph:
         """Its analysis, units in order of importance."""
-        return ordered(self.traced, analyse(self.traced), self.settings.space.order)
+        images = next(iter(self.plain(self.splits.train)))[0]
+        return ordered(self.traced, analyse(self.traced), self.settings.space.order, images)
 
     @cached_property
     def space(self) -> SearchSpace:

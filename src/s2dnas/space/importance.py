@@ -1,0 +1,102 @@
+"""How much each unit of a network matters: measures by which the units of a coupling are ordered."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, fx
+
+from s2dnas.errors import SettingsError
+from s2dnas.graph.channels import ChannelGraph, IntArray, Layout
+from s2dnas.graph.trace import Traced
+
+FloatArray = npt.NDArray[np.float64]
+Measured = Iterator[tuple[IntArray, Tensor]]
+
+
+def by_l1(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+    """Importance (U,): the L1 norm of the weights that produce a unit.
+
+    L1 norms of filters as their importance: Li et al., Pruning Filters for Efficient ConvNets, 2017.
+    """
+    return _mean_of_relative(graph, _producing_weights(traced, graph))
+
+
+def by_norm_scale(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+    """Importance (U,): the scale that batch, group or layer norms give a unit; the L1 norm where nothing norms it.
+
+    Scales as importance: Liu et al., Learning Efficient Convolutional Networks through Network Slimming, 2017.
+    """
+    scales = _mean_of_relative(graph, _norm_scales(traced, graph))
+    return np.where(scales > 0, scales, by_l1(traced, graph))
+
+
+def by_activation(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:
+    """Importance (U,): what a unit adds to the layers that read it, for ``images`` (N, C, H, W).
+
+    That is the mean size of its activations there times the L1 norm of the weights that they meet.
+    Raises SettingsError without images.
+    """
+    if images is None:
+        raise SettingsError("the order 'activation' needs images; give a batch of training images")
+    return _mean_of_relative(graph, _contributions(traced, graph, images))
+
+
+def as_defined(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+    """Equal importance: units stay in the order of the network's channels."""
+    return np.zeros(graph.num_units)
+
+
+def _mean_of_relative(graph: ChannelGraph, measured: Measured) -> FloatArray:
+    """Mean (U,) over the places where a unit was measured; values are divided by their place's mean: none dominates."""
+    total, count = np.zeros(graph.num_units), np.zeros(graph.num_units)
+    for units, tensor in measured:
+        values = tensor.detach().double().cpu().numpy()
+        np.add.at(total, units, values / max(values.mean(), np.finfo(float).tiny))
+        np.add.at(count, units, 1)
+    return np.asarray(total / np.maximum(count, 1))
+
+
+def _producing_weights(traced: Traced, graph: ChannelGraph) -> Measured:
+    for layer in graph.mixing:
+        yield layer.outputs, traced.values[layer.weight].detach().abs().flatten(1).sum(1)
+
+
+def _norm_scales(traced: Traced, graph: ChannelGraph) -> Measured:
+    for node in traced.graph.nodes:
+        layout = graph.layouts.get(node.name)
+        if "_norm" not in str(node.target) or not isinstance(layout, Layout) or layout.axis is None:
+            continue
+        for source in node.all_input_nodes[1:2]:
+            scale = traced.values.get(traced.tensors.get(source.name, ""))
+            if scale is not None and scale.shape == (traced.shapes[node.name][layout.axis],):
+                yield layout.along(len(scale)), scale.detach().abs()
+
+
+def _contributions(traced: Traced, graph: ChannelGraph, images: Tensor) -> Measured:
+    run = _Recorder(traced, {node for layer in graph.mixing if layer.groups == 1 for node in layer.nodes})
+    with torch.no_grad():
+        run.run(
+            *(images if n.name == traced.image else traced.values[traced.tensors[n.name]] for n in run.placeholders)
+        )
+    for layer in graph.mixing:
+        for node in layer.nodes:
+            if (size := run.sizes.get(node)) is not None and len(size) == len(layer.inputs):
+                weight = traced.values[layer.weight].detach().abs()
+                yield layer.inputs, size * weight.transpose(0, 1).flatten(1).sum(1)
+
+
+class _Recorder(fx.Interpreter):
+    """Notes the mean size (C,) per channel of what some calls read."""
+
+    def __init__(self, traced: Traced, calls: set[str]) -> None:
+        super().__init__(fx.GraphModule({}, traced.graph))
+        self.calls, self.sizes = calls, dict[str, Tensor]()
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.name in self.calls:
+            (args, _) = self.fetch_args_kwargs_from_env(n)
+            self.sizes[n.name] = args[0].abs().transpose(0, 1).flatten(1).mean(1)
+        return super().run_node(n)
