@@ -107,7 +107,7 @@ def _comparisons(
 ) -> Iterator[Comparison]:
     with torch.no_grad():
         logits = built(images)
-        if plan.num_stages == 1 or _holds_each_weight_once(graph):
+        if plan.num_stages == 1 or _is_static_with_zeros(model, graph):
             own = [_own_logits(model, graph, plan, stage, images) for stage in range(plan.num_stages)]
             yield _compare("the user's module with forbidden weights zero", logits, torch.stack(own))
         if plan.num_stages == 1:
@@ -124,16 +124,20 @@ def _comparisons(
         yield _compare("the masked network, once training has moved running statistics", built(images), masked(images))
 
 
-def _holds_each_weight_once(graph: ChannelGraph) -> bool:
-    """Whether no weight is used in the body and in the tail, which the stages own copies of."""
-    return len({layer.weight for layer in graph.mixing}) == len(graph.mixing)
+def _is_static_with_zeros(model: nn.Module, graph: ChannelGraph) -> bool:
+    """Whether a stage is the user's module with some weights zero: each is a parameter, used in the body or in the
+    tail, and no call reads all channels so far, which are more in the static network.
+    """
+    names = [layer.weight for layer in graph.mixing]
+    reads_all = getattr(graph, "cumulative", {}) or getattr(graph, "per_stage", {})
+    return not reads_all and len(set(names)) == len(names) and set(names) <= dict(model.named_parameters()).keys()
 
 
 def _own_logits(model: nn.Module, graph: ChannelGraph, plan: Plan, stage: int, images: Tensor) -> Tensor:
     """What the user's module makes of images when the weights that the plan forbids for one stage are zero."""
     masks, weights = stage_masks(graph, plan), {}
     for layer in graph.mixing:
-        if (mask := masks.get(layer.nodes[0])) is not None:
+        if (mask := masks.get(layer.nodes[0])) is not None and not bool(mask.all()):
             weight = model.get_parameter(layer.weight)
             allowed = mask[stage] if layer.in_tail else mask
             weights[layer.weight] = weight * allowed.reshape(*allowed.shape, *[1] * (weight.ndim - 2)).to(weight)
