@@ -76,27 +76,28 @@ def _norm_scales(traced: Traced, graph: ChannelGraph) -> Measured:
 
 
 def _contributions(traced: Traced, graph: ChannelGraph, images: Tensor) -> Measured:
-    run = _Recorder(traced, {node for layer in graph.mixing if layer.groups == 1 for node in layer.nodes})
+    run = _Recorder(traced, graph)
+    names = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     with torch.no_grad():
-        run.run(
-            *(images if n.name == traced.image else traced.values[traced.tensors[n.name]] for n in run.placeholders)
-        )
-    for layer in graph.mixing:
-        for node in layer.nodes:
-            if (size := run.sizes.get(node)) is not None and len(size) == len(layer.inputs):
-                weight = traced.values[layer.weight].detach().abs()
-                yield layer.inputs, size * weight.transpose(0, 1).flatten(1).sum(1)
+        run.run(*(images if name == traced.image else traced.values[traced.tensors[name]] for name in names))
+    for node, size in run.sizes.items():
+        layer = graph.layer_of[node]
+        weight = traced.values[layer.weight].detach().abs()
+        yield layer.inputs, size * weight.transpose(0, 1).flatten(1).sum(1)
 
 
 class _Recorder(fx.Interpreter):
-    """Notes the mean size (C,) per channel of what some calls read."""
+    """Notes the mean size (C,) per channel of what mixing layers without groups read."""
 
-    def __init__(self, traced: Traced, calls: set[str]) -> None:
+    def __init__(self, traced: Traced, graph: ChannelGraph) -> None:
         super().__init__(fx.GraphModule({}, traced.graph))
-        self.calls, self.sizes = calls, dict[str, Tensor]()
+        self.graph_of_channels, self.sizes = graph, dict[str, Tensor]()
 
     def run_node(self, n: fx.Node) -> Any:
-        if n.name in self.calls:
-            (args, _) = self.fetch_args_kwargs_from_env(n)
-            self.sizes[n.name] = args[0].abs().transpose(0, 1).flatten(1).mean(1)
+        layer = self.graph_of_channels.layer_of.get(n.name)
+        if layer is not None and layer.groups == 1:
+            layout = self.graph_of_channels.layouts[n.all_input_nodes[0].name]
+            if isinstance(layout, Layout) and layout.axis is not None:
+                (args, _) = self.fetch_args_kwargs_from_env(n)
+                self.sizes[n.name] = args[0].abs().movedim(layout.axis, 0).flatten(1).mean(1)
         return super().run_node(n)
