@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from safetensors.torch import save_model
 from s2dnas import cli
 from s2dnas.config import load_settings
 from s2dnas.models.resnet import resnet20
+from s2dnas.pipeline import STEPS
 from s2dnas.pipeline.run import Run
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
@@ -82,6 +84,18 @@ def test_a_stopped_run_ends_as_the_uninterrupted_one(
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert ours["stages"] == theirs["stages"]
     assert ours["operating_points"] == theirs["operating_points"]
+
+
+def test_ctrl_c_says_how_to_go_on(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    shutil.copytree(finished, tmp_path / "run")
+    monkeypatch.setattr("s2dnas.pipeline.steps._ACTIONS", dict.fromkeys(STEPS, interrupt))
+    assert s2dnas(monkeypatch, "resume", str(tmp_path / "run")) == 130
+    assert "s2dnas resume" in capsys.readouterr().out
 
 
 def kill_when(ready: Callable[[], bool], folder: Path, *arguments: str) -> None:

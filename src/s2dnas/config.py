@@ -69,7 +69,6 @@ class DeviceSettings(Section):
     """Where networks are trained, in the words of Lightning Fabric; ``threads`` of the CPU (None: as found)."""
 
     accelerator: str = "auto"
-    devices: Positive = 1
     precision: str = "32-true"
     threads: Positive | None = None
 

@@ -82,7 +82,7 @@ class Run:
         if device.threads is not None:
             torch.set_num_threads(device.threads)
         precision: Any = device.precision
-        return Fabric(accelerator=device.accelerator, devices=device.devices, precision=precision)
+        return Fabric(accelerator=device.accelerator, devices=1, precision=precision)
 
     @cached_property
     def splits(self) -> Splits:

@@ -1,0 +1,94 @@
+"""Which order of units starts a division best: accuracies of a fixed plan before and after the same short training.
+
+python benchmarks/orders.py runs/resnet20-cifar10-jpeg --epochs 1 --json results/orders.json
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s2dnas.artifacts import write_json
+from s2dnas.evaluation.collect import collect
+from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.graph.analysis import analyse
+from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.network.weights import static_weights
+from s2dnas.pipeline.opening import open_run
+from s2dnas.pipeline.run import Run
+from s2dnas.space.division import search_space
+from s2dnas.space.order import ORDERS, ordered
+from s2dnas.training.loop import Objective, fit
+from s2dnas.training.losses import multi_exit_loss
+from s2dnas.training.recipe import Recipe
+
+SHARES = (0.5, 0.25, 0.25)
+NORM_IMAGES = 4000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="a run folder whose static network is trained")
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--json", type=Path, required=True)
+    given = parser.parse_args()
+    run = open_run(given.run, None)
+    rows = []
+    for order in ORDERS:
+        rows.append({"order": order, **measure(run, order, given.epochs)})
+        print(json.dumps(rows[-1]), flush=True)
+    content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "epochs": given.epochs, "rows": rows}
+    write_json(given.json, "orders", content)
+
+
+def measure(run: Run, order: str, epochs: int) -> dict[str, list[float]]:
+    """Accuracies of the stages on the search split: cut but untrained, and after training."""
+    net = divided(run, order)
+    estimate_norms(net, norm_images(run))
+    before = accuracies(run, net)
+    train(run, net, epochs)
+    return {"before": before, "after": accuracies(run, net)}
+
+
+def divided(run: Run, order: str) -> MaskedNet:
+    stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
+    graph = ordered(run.traced, analyse(run.traced), order, images)
+    plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
+    return SharedNet(run.traced, graph, static_weights(run.traced, graph, stages)).at(plan)
+
+
+def norm_images(run: Run) -> list[torch.Tensor]:
+    images = run.splits.train.subset(torch.arange(min(NORM_IMAGES, len(run.splits.train))))
+    return [batch for batch, _ in run.plain(images)]
+
+
+def accuracies(run: Run, net: MaskedNet) -> list[float]:
+    return np.round(collect(net, run.plain(run.splits.search)).stage_accuracy, 4).tolist()
+
+
+def train(run: Run, net: MaskedNet, epochs: int) -> None:
+    teacher, weights = run.static, run.settings.loss
+    batches, count = run.training(run.settings.train.batch_size)
+
+    def loss(net: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+        with torch.no_grad():
+            soft = teacher(x)
+        return multi_exit_loss(net(x), y, soft, weights)
+
+    recipe = Recipe(epochs=epochs, learning_rate=run.settings.train.learning_rate, warmup_epochs=0.1)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "checkpoint.safetensors"
+        fit(
+            Objective(net, loss, batches, count),
+            recipe,
+            fabric=run.fabric,
+            checkpoint=checkpoint,
+            seed=run.seed("orders"),
+        )
+
+
+if __name__ == "__main__":
+    main()
