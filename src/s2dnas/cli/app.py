@@ -26,5 +26,5 @@ def main() -> None:
     except S2dnasError as error:
         if debug:
             raise
-        Console(stderr=True).print(f"[red]error:[/red] {error}", markup=True, highlight=False)
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(1)

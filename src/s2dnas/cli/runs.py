@@ -93,7 +93,7 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
         console.print(summary_table(content))
         for warning in content.warnings:
             console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
-        console.print(f"report: {folder / 'report.html'}")
+        console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
 
 
 @contextmanager
@@ -101,5 +101,7 @@ def _stoppable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print(f"stopped; what was finished is in {folder}, and 's2dnas resume {folder}' goes on")
+        console.print(
+            f"stopped; what was finished is in {folder}, and 's2dnas resume {folder}' goes on", soft_wrap=True
+        )
         raise typer.Exit(130) from None
