@@ -1,17 +1,22 @@
 """What every baseline with thresholds keeps: the contract that training and evaluation rely on."""
 
+import copy
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
 from s2dnas.evaluation.collect import collect
 from s2dnas.evaluation.running import predict
 from s2dnas.exits import ExitRule, decide
+from s2dnas.graph.trace import trace
+from s2dnas.models.resnet import ResNet
 from s2dnas.network.multi_exit import Carry, StagedNet
 
 CLASSES, IMAGE = 3, (3, 16, 16)
@@ -24,18 +29,30 @@ def small_msdnet() -> StagedNet:
     return msdnet(settings, CLASSES, IMAGE)
 
 
-MAKERS: dict[str, Callable[[], StagedNet]] = {"msdnet": small_msdnet}
+def small_branchynet() -> StagedNet:
+    """Two branches beside a ResNet-8."""
+    traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
+    return branchynet(traced, BranchynetSettings(channels=4))
+
+
+MAKERS: dict[str, Callable[[], StagedNet]] = {"msdnet": small_msdnet, "branchynet": small_branchynet}
 
 
 def made(name: str) -> tuple[StagedNet, Tensor, Tensor]:
-    """The network in float64 with running statistics of a trained one, images and labels."""
+    """A network in float64 with running statistics of a trained one, images and labels."""
+    net, images = _made(name)
+    return copy.deepcopy(net), images, torch.arange(6) % CLASSES
+
+
+@cache
+def _made(name: str) -> tuple[StagedNet, Tensor]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = MAKERS[name]().double().train()
         images = torch.randn(6, *IMAGE, dtype=torch.float64)
         with torch.no_grad():
             net(images)
-        return net.eval(), images, torch.arange(6) % CLASSES
+        return net.eval(), images
 
 
 EVERY_NET = pytest.mark.parametrize("name", MAKERS)
