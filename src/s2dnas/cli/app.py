@@ -6,6 +6,7 @@ import warnings
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from s2dnas.errors import S2dnasError
 
@@ -26,5 +27,5 @@ def main() -> None:
     except S2dnasError as error:
         if debug:
             raise
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
         sys.exit(1)

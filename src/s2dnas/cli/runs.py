@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from s2dnas.cli.app import app, console
 from s2dnas.errors import SettingsError, nearest
@@ -92,7 +93,7 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
         content = ReportContent.load(folder / "report.json")
         console.print(summary_table(content))
         for warning in content.warnings:
-            console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
+            console.print(Text.assemble(("warning:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
 
 
@@ -101,7 +102,6 @@ def _stoppable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print(
-            f"stopped; what was finished is in {folder}, and 's2dnas resume {folder}' goes on", soft_wrap=True
-        )
+        way_on = f"'s2dnas resume {folder}' goes on"
+        console.print(f"stopped; what was finished is in {folder}, and {way_on}", soft_wrap=True)
         raise typer.Exit(130) from None
