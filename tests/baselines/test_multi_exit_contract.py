@@ -12,12 +12,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
+from s2dnas.baselines.naive import CascadeSettings, cascade, uniform
 from s2dnas.evaluation.collect import collect
 from s2dnas.evaluation.running import predict
 from s2dnas.exits import ExitRule, decide
+from s2dnas.graph.analysis import analyse
 from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
+from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.space.division import search_space
 
 CLASSES, IMAGE = 3, (3, 16, 16)
 TOLERANCE = 1e-9
@@ -35,7 +39,26 @@ def small_branchynet() -> StagedNet:
     return branchynet(traced, BranchynetSettings(channels=4))
 
 
-MAKERS: dict[str, Callable[[], StagedNet]] = {"msdnet": small_msdnet, "branchynet": small_branchynet}
+def small_cascade() -> StagedNet:
+    """Copies of a ResNet-8 of a half and of full width."""
+    traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
+    return cascade(traced, analyse(traced), CascadeSettings(widths=(0.5, 1.0)))
+
+
+def small_uniform() -> StagedNet:
+    """A ResNet-8 divided in three."""
+    traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
+    graph = analyse(traced)
+    masked = uniform(traced, graph, search_space(graph, 3, 4))
+    return build(traced, graph, masked.plan, masked.weights())
+
+
+MAKERS: dict[str, Callable[[], StagedNet]] = {
+    "msdnet": small_msdnet,
+    "branchynet": small_branchynet,
+    "naive-cascade": small_cascade,
+    "naive-uniform": small_uniform,
+}
 
 
 def made(name: str) -> tuple[StagedNet, Tensor, Tensor]:

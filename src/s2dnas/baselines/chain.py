@@ -11,12 +11,16 @@ from s2dnas.network.multi_exit import Carry, StagedNet
 
 
 class StageChain(StagedNet):
-    """``stages[j]`` maps images and the carry to logits (N, K) and the next carry; macs are counted on one image."""
+    """``stages[j]`` maps images and the carry to logits (N, K) and the next carry.
+
+    Macs are counted on one image (C, H, W). It is in eval mode until it is trained.
+    """
 
     def __init__(self, stages: Sequence[nn.Module], image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.macs = _counted(stages, image_shape)
+        self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to the logits of all stages, (S, N, K)."""
