@@ -140,6 +140,22 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
     assert ours["stages"] == theirs["stages"]
 
 
+def test_techniques_change_the_training_alone(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("static", "shared", "plan.json", "journal.jsonl", "run.json"):
+        copy = shutil.copytree if (finished / name).is_dir() else shutil.copy
+        copy(finished / name, tmp_path / name)
+    started = json.loads((tmp_path / "run.json").read_text())
+    started["settings"] |= {"fade": 0.5, "equal": False}
+    started["settings"]["train"]["average"] = 0.9
+    started["settings"]["loss"] |= {"from_last": 0.3, "survivors": 1.0, "label_smoothing": 0.1}
+    (tmp_path / "run.json").write_text(json.dumps(started))
+    assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
+    ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
+    assert ours["plan"] == theirs["plan"]
+    assert ours["static_equal"] is None
+    assert ours["training"]["history"] != theirs["training"]["history"]
+
+
 def test_weights_for_other_classes_need_a_new_classifier_to_be_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,24 +152,55 @@ def kill_in_validation(epoch: int, objective: Objective) -> tuple[Objective, Cal
         (kill_in_validation, 4, 3),
     ],
 )
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, average=0.9)], ids=["last", "average"])
 def test_killed_and_resumed_ends_as_uninterrupted(
-    toy: Toy, fabric: Fabric, tmp_path: Path, kill: Callable[..., object], when: int, finished: int
+    toy: Toy, fabric: Fabric, tmp_path: Path, kill: Callable[..., object], when: int, finished: int, recipe: Recipe
 ) -> None:
     whole, resumed = another(toy), another(toy)
-    expected = fit(whole.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "whole", seed=5)
+    expected = fit(whole.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "whole", seed=5)
     objective, on_progress = kill(when, toy.objective())  # type: ignore[misc]
     with pytest.raises(KilledError):
-        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=on_progress)
+        fit(objective, recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=on_progress)
     assert (tmp_path / "last").exists() is (finished > 0)
     epochs: list[int] = []
 
     def count(progress: Progress) -> None:
         epochs.append((progress.done - 1) // BATCHES)
 
-    history = fit(resumed.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=count)
+    history = fit(resumed.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=count)
     assert sorted(set(epochs)) == list(range(finished, RECIPE.epochs))
     assert what_counts(history) == what_counts(expected)
     assert_same_weights(resumed.module, whole.module)
+
+
+def test_the_average_of_the_weights_is_the_result_and_disturbs_nothing(
+    toy: Toy, fabric: Fabric, tmp_path: Path
+) -> None:
+    plain, averaged = another(toy), another(toy)
+    weights: list[Tensor] = []
+
+    def note(_: Progress) -> None:
+        weights.append(plain.module[-1].weight.detach().clone())  # type: ignore[index]
+
+    start = plain.module[-1].weight.detach().clone()  # type: ignore[index]
+    first = fit(plain.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "a", seed=1, on_progress=note)
+    recipe = replace(RECIPE, average=0.6)
+    second = fit(averaged.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "b", seed=1)
+    assert [record.loss for record in first] == [record.loss for record in second]
+    expected = start
+    for steps, weight in enumerate(weights, start=1):
+        decay = min(0.6, (1 + steps) / (10 + steps))
+        expected = decay * expected + (1 - decay) * weight
+    torch.testing.assert_close(averaged.module[-1].weight.detach(), expected)  # type: ignore[index]
+    loaded = another(toy)
+    load_checkpoint(tmp_path / "b", loaded.module)
+    assert_same_weights(loaded.module, averaged.module)
+
+
+def test_the_share_that_is_done_is_told_before_each_batch(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+    told: list[float] = []
+    fit(replace(toy.objective(), prepare=told.append), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    assert told == [step / (RECIPE.epochs * BATCHES) for step in range(RECIPE.epochs * BATCHES)]
 
 
 def test_a_finished_training_is_only_loaded(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:

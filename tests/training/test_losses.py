@@ -87,3 +87,35 @@ def test_a_student_that_equals_its_teacher_has_nothing_to_learn_from_it(labels: 
 def test_weights_that_fit_no_stages_are_refused(logits: Tensor, labels: Tensor, alpha: tuple[float, ...]) -> None:
     with pytest.raises(SettingsError, match=r"alpha is .* for 3 stages; give 3 weights"):
         multi_exit_loss(logits, labels, None, LossWeights(alpha))
+
+
+def test_earlier_stages_learn_from_the_last_one_which_does_not_learn_from_them(logits: Tensor, labels: Tensor) -> None:
+    logits.requires_grad_()
+    plain = multi_exit_loss(logits, labels, None, LossWeights())
+    more = multi_exit_loss(logits, labels, None, LossWeights(from_last=0.6, temperature=2))
+    expected = 0.6 * 4 * divergences(logits.detach()[:-1], logits.detach()[-1], 2).sum() / STAGES
+    assert float((more - plain).detach()) == pytest.approx(expected, rel=1e-6)
+    (more - plain).backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().sum((1, 2)).gt(1e-9).tolist() == [True, True, False]
+
+
+def test_samples_count_by_their_chance_to_get_to_a_stage(logits: Tensor, labels: Tensor) -> None:
+    loss = multi_exit_loss(logits, labels, None, LossWeights(survivors=1))
+    unsure = 1 - np.exp(log_softmax(logits.numpy(), -1)).max(-1)
+    arriving = np.stack([np.ones(SAMPLES), unsure[0], unsure[0] * unsure[1]])
+    losses = -log_softmax(logits.numpy(), -1)[:, np.arange(SAMPLES), labels.numpy()]
+    expected = np.mean([(losses[j] * arriving[j]).sum() / arriving[j].sum() for j in range(STAGES)])
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels: Tensor) -> None:
+    loss = multi_exit_loss(logits, labels, None, LossWeights(label_smoothing=0.1))
+    spread = -log_softmax(logits.numpy(), -1).mean()
+    assert float(loss) == pytest.approx(0.9 * cross_entropies(logits, labels).mean() + 0.1 * spread, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["distillation", "temperature", "from_last", "survivors", "label_smoothing"])
+def test_a_weight_out_of_range_is_refused_by_name(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        LossWeights(**{name: -1.0})

@@ -13,12 +13,13 @@ from s2dnas.network.shared import SharedNet
 from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
-from s2dnas.training.loop import Objective, fit
+from s2dnas.training.loop import Objective, fit, unprepared
 from s2dnas.training.losses import multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
 Validate = Callable[[], dict[str, float]]
+Prepare = Callable[[float], None]
 
 
 def train_static(run: Run) -> None:
@@ -53,10 +54,14 @@ def train_plan(run: Run) -> None:
         return multi_exit_loss(net(x), y, _teach(teacher, x), weights)
 
     def validate() -> dict[str, float]:
+        net.keep = 0.0
         accuracies = collect(net, run.plain(run.splits.search)).stage_accuracy
         return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
 
-    _fit(run, "train", net, run.settings.train, loss, validate)
+    def fade(progress: float) -> None:
+        net.keep = max(0.0, 1 - progress / run.settings.fade) if run.settings.fade else 0.0
+
+    _fit(run, "train", net, run.settings.train, loss, validate, fade)
 
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
@@ -69,10 +74,18 @@ def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
     _fit(run, step, model, recipe, loss, validate)
 
 
-def _fit(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss, validate: Validate = dict) -> None:
+def _fit(
+    run: Run,
+    step: str,
+    module: nn.Module,
+    recipe: Recipe,
+    loss: Loss,
+    validate: Validate = dict,
+    prepare: Prepare = unprepared,
+) -> None:
     batches, count = run.training(recipe.batch_size)
     fit(
-        Objective(module, loss, batches, count, validate),
+        Objective(module, loss, batches, count, validate, prepare),
         recipe,
         fabric=run.fabric,
         checkpoint=run.checkpoint(step),

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from s2dnas.artifacts import VERSION, replacing
 from s2dnas.errors import ArtifactError
+from s2dnas.training.average import WeightAverage
 
-_MODULE, _MOMENTUM = "module.", "momentum."
+_MODULE, _MOMENTUM, _RAW = "module.", "momentum.", "raw."
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,24 @@ class EpochRecord:
 
 
 def save_checkpoint(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, history: list[EpochRecord]
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    history: list[EpochRecord],
+    average: WeightAverage | None = None,
 ) -> None:
-    """Write weights, buffers, momentum and history after a finished epoch."""
+    """Write weights, buffers, momentum and history after a finished epoch.
+
+    With an average, the module holds it, and the average what training goes on from.
+    """
     names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
     momentum = {
         _MOMENTUM + names[parameter]: state["momentum_buffer"]
         for parameter, state in optimizer.state.items()
         if state.get("momentum_buffer") is not None
     }
-    tensors = {_MODULE + name: tensor for name, tensor in module.state_dict().items()} | momentum
+    raw = {_RAW + name: tensor for name, tensor in average.other.items()} if average else {}
+    tensors = {_MODULE + name: tensor for name, tensor in module.state_dict().items()} | momentum | raw
     metadata = {"version": str(VERSION), "history": json.dumps([asdict(record) for record in history])}
     # A parameter of two names is written twice: safetensors refuses tensors that share memory.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
@@ -47,11 +56,16 @@ def save_checkpoint(
         save_file(copies, temporary, metadata)
 
 
-def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> list[EpochRecord]:
+def load_checkpoint(
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    average: WeightAverage | None = None,
+) -> list[EpochRecord]:
     """Put the state that ``save_checkpoint`` wrote back, and return the history so far.
 
-    Raises ArtifactError, before anything is changed, if the file is damaged, of another version, or belongs to
-    another network.
+    Without optimizer and average, the module is left with the weights to use. Raises ArtifactError, before anything is
+    changed, if the file is damaged, of another version, or belongs to another network.
     """
     with _opened(path) as file:
         history = _history(path, file.metadata())
@@ -64,6 +78,8 @@ def load_checkpoint(path: Path, module: nn.Module, optimizer: torch.optim.Optimi
             if (buffer := tensors.get(_MOMENTUM + name)) is not None:
                 target = torch.empty_like(parameter)
                 optimizer.state[parameter] = {"momentum_buffer": target.copy_(buffer)}
+    if average is not None:
+        average.restore({name.removeprefix(_RAW): t for name, t in tensors.items() if name.startswith(_RAW)})
     return history
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.errors import TrainingError
+from s2dnas.training.average import WeightAverage
 from s2dnas.training.checkpoint import EpochRecord, load_checkpoint, save_checkpoint
 from s2dnas.training.recipe import Recipe
 
@@ -23,12 +24,17 @@ logger = logging.getLogger(__name__)
 Batch = tuple[Tensor, Tensor]
 
 
+def unprepared(progress: float) -> None:
+    """Nothing depends on how much of the training is done."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """What is trained, for what, on what.
 
     ``loss(module, images, labels, generator)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
-    batches of images (N, C, H, W) and labels (N,); ``validate()`` gives accuracies by name after each epoch.
+    batches of images (N, C, H, W) and labels (N,); ``validate()`` gives accuracies by name after each epoch;
+    ``prepare(progress)`` is called before each batch with the share of the training that is done.
     """
 
     module: nn.Module
@@ -36,6 +42,7 @@ class Objective:
     batches: Callable[[torch.Generator], Iterator[Batch]]
     num_batches: int
     validate: Callable[[], dict[str, float]] = dict
+    prepare: Callable[[float], None] = unprepared
 
 
 @dataclass(frozen=True)
@@ -65,21 +72,25 @@ def fit(
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, objective.module).to(fabric.device, memory_format=torch.channels_last)
     optimizer = _sgd(module, recipe)
-    history = load_checkpoint(checkpoint, module, optimizer) if checkpoint.exists() else []
+    average = WeightAverage(module, recipe.average) if recipe.average else None
+    history = load_checkpoint(checkpoint, module, optimizer, average) if checkpoint.exists() else []
     wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
     if not recipe.epochs and not checkpoint.exists():
-        save_checkpoint(checkpoint, module, optimizer, history)
-    run = _Run(objective, recipe, fabric, wrapped, wrapped_optimizer, on_progress)
+        save_checkpoint(checkpoint, module, optimizer, history, average)
+    run = _Run(objective, recipe, fabric, wrapped, wrapped_optimizer, average, on_progress)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
         loss, images = run.epoch(epoch, _epoch_seed(seed, epoch))
         seconds = time.perf_counter() - start
         module.eval()
         _check_finite(module, recipe, epoch)
+        run.exchange()
         record = EpochRecord(epoch + 1, loss, seconds, images / seconds, objective.validate())
         history.append(record)
-        save_checkpoint(checkpoint, module, optimizer, history)
+        save_checkpoint(checkpoint, module, optimizer, history, average)
+        run.exchange()
         logger.info(_line(record, recipe.epochs))
+    run.exchange()
     module.eval()
     return history
 
@@ -93,6 +104,7 @@ class _Run:
     fabric: "Fabric"
     module: nn.Module
     optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
     on_progress: Callable[[Progress], None]
 
     def epoch(self, epoch: int, seed: int) -> tuple[float, int]:
@@ -103,7 +115,9 @@ class _Run:
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # dropout draws from the global generator
             for index, (inputs, labels) in enumerate(self.objective.batches(generator)):
-                self._set_rate(epoch + index / self.objective.num_batches)
+                passed = epoch + index / self.objective.num_batches
+                self._set_rate(passed)
+                self.objective.prepare(passed / self.recipe.epochs)
                 self.optimizer.zero_grad()
                 loss = self.objective.loss(self.module, inputs, labels, generator)
                 value = float(loss.detach())
@@ -111,9 +125,17 @@ class _Run:
                     raise _diverged(f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}", self.recipe)
                 self.fabric.backward(loss)
                 self.optimizer.step()
+                done = epoch * self.objective.num_batches + index + 1
+                if self.average is not None:
+                    self.average.update(done)
                 total, images = total + value * len(labels), images + len(labels)
-                self._report(epoch * self.objective.num_batches + index + 1, total / images)
+                self._report(done, total / images)
         return total / images, images
+
+    def exchange(self) -> None:
+        """The averaged weights for those of the last step, or the other way round."""
+        if self.average is not None:
+            self.average.swap()
 
     def _set_rate(self, epoch: float) -> None:
         for group in self.optimizer.param_groups:

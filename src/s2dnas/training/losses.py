@@ -12,19 +12,29 @@ from s2dnas.errors import SettingsError, require
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How stages and teacher count: ``alpha`` per stage (empty: 1 each), ``distillation`` in [0, 1].
+    """What each stage learns from, and how much each stage and sample counts.
 
-    ``temperature`` softens both sides of the distillation. Raises SettingsError for a value out of range.
+    ``alpha`` per stage (empty: 1 each). ``distillation`` in [0, 1] is the teacher's share, the labels have the rest;
+    ``temperature`` softens both sides. ``from_last`` is added for every earlier stage: distillation from the last one.
+    ``survivors`` in [0, 1]: from counting every sample alike in every stage to counting it by its chance to get there.
+    ``label_smoothing`` in [0, 1) is the share of the labels that is spread over all classes.
+    Raises SettingsError for a value out of range.
     """
 
     alpha: tuple[float, ...] = ()
     distillation: float = 0.5
     temperature: float = 3.0
+    from_last: float = 0.0
+    survivors: float = 0.0
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         rules = {
             "distillation": (0 <= self.distillation <= 1, "in [0, 1]"),
             "temperature": (0 < self.temperature < math.inf, "positive"),
+            "from_last": (0 <= self.from_last < math.inf, "at least 0"),
+            "survivors": (0 <= self.survivors <= 1, "in [0, 1]"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
         }
         require(self, rules)
 
@@ -40,25 +50,37 @@ class LossWeights:
 
 
 def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights) -> Tensor:
-    """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation), divided by sum alpha_i.
+    """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation + ...), divided by sum alpha_i.
 
     ``logits`` (S, N, K), ``labels`` (N,), ``teacher`` (N, K) logits of the static network, or None for d = 0.
     Cross-entropies weighted by alpha_i: S2DNAS; distillation as temperature-softened Kullback-Leibler divergence
     times T^2: Hinton et al. 2015. Raises SettingsError if alpha is not one weight per stage.
     """
-    alpha = torch.as_tensor(weights.per_stage(len(logits)), device=logits.device)
-    distil = weights.distillation if teacher is not None else 0.0
-    terms = [
-        a * ((1 - distil) * F.cross_entropy(stage, labels) + distil * _divergence(stage, teacher, weights.temperature))
-        for a, stage in zip(alpha, logits, strict=True)
-    ]
-    return torch.stack(terms).sum() / alpha.sum()
+    stages, samples, _ = logits.shape
+    alpha = torch.as_tensor(weights.per_stage(stages), device=logits.device)
+    targets, smoothing = labels.repeat(stages), weights.label_smoothing
+    losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none", label_smoothing=smoothing)
+    losses = losses.view(stages, samples)
+    if teacher is not None:
+        distilled = _divergence(logits, teacher, weights.temperature)
+        losses = (1 - weights.distillation) * losses + weights.distillation * distilled
+    if weights.from_last > 0:
+        gaps = _divergence(logits[:-1], logits[-1].detach(), weights.temperature)
+        losses = torch.cat([losses[:-1] + weights.from_last * gaps, losses[-1:]])
+    counted = _chance_to_arrive(logits.detach(), weights.survivors)
+    return (alpha * (losses * counted).mean(dim=1)).sum() / alpha.sum()
 
 
-def _divergence(student: Tensor, teacher: Tensor | None, temperature: float) -> Tensor:
-    if teacher is None:
-        return student.new_zeros(())
+def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
+    """Weights (S, N) with mean 1 in every stage: 1 - confidence of all earlier stages, mixed with equal weights."""
+    unsure = 1 - logits.softmax(dim=-1).amax(dim=-1)
+    arriving = torch.cat([torch.ones_like(unsure[:1]), unsure[:-1].cumprod(dim=0)])
+    relative = arriving / arriving.mean(dim=1, keepdim=True).clamp_min(1e-6)
+    return 1 - strength + strength * relative
+
+
+def _divergence(students: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Kullback-Leibler divergences (S, N) of softened logits (S, N, K) from a teacher's (N, K), times T^2."""
     target = F.log_softmax(teacher / temperature, dim=-1)
-    return temperature**2 * F.kl_div(
-        F.log_softmax(student / temperature, dim=-1), target, reduction="batchmean", log_target=True
-    )
+    own = F.log_softmax(students / temperature, dim=-1)
+    return temperature**2 * F.kl_div(own, target.expand_as(own), reduction="none", log_target=True).sum(dim=-1)

@@ -10,7 +10,8 @@ from s2dnas.errors import require
 class Recipe:
     """SGD with Nesterov momentum, linear warm-up, then a cosine to zero. Norms and biases do not decay.
 
-    No epochs: the network stays as it is. Raises SettingsError for a value out of range.
+    No epochs: the network stays as it is. With ``average`` the result is a moving average of the weights with this
+    decay per step; 0: the weights themselves. Raises SettingsError for a value out of range.
     """
 
     epochs: int = 30
@@ -19,6 +20,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
+    average: float = 0.0
 
     def __post_init__(self) -> None:
         rules = {
@@ -28,6 +30,7 @@ class Recipe:
             "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "warmup_epochs": (0 <= self.warmup_epochs < math.inf, "at least 0"),
+            "average": (0 <= self.average < 1, "in [0, 1)"),
         }
         require(self, rules)
 
