@@ -1,7 +1,6 @@
 """A multi-exit network that is a chain of modules, each from images and a carry to logits and the next carry."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +18,8 @@ class StageChain(StagedNet):
     def __init__(self, stages: Sequence[nn.Module], image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
-        self.macs = _counted(stages, image_shape)
         self.eval()
+        self.macs = _counted(stages, image_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to the logits of all stages, (S, N, K)."""
@@ -37,26 +36,17 @@ class StageChain(StagedNet):
         return logits, carry
 
 
-def module_macs(module: nn.Module, *inputs: Tensor) -> tuple[int, Any]:
-    """Multiply-adds of one call in evaluation mode, for all samples of the inputs, and what the call gives."""
-    training = module.training
-    module.eval()
-    with MacCounter() as counter, torch.no_grad():
-        result = module(*inputs)
-    module.train(training)
-    return counter.macs, result
-
-
 def image_for(module: nn.Module, image_shape: tuple[int, int, int]) -> Tensor:
     """An empty image (1, C, H, W) of the type and on the device of a module's parameters."""
     return next(module.parameters()).new_zeros(1, *image_shape)
 
 
 def _counted(stages: Sequence[nn.Module], image_shape: tuple[int, int, int]) -> tuple[float, ...]:
-    image, carry, total = image_for(stages[0], image_shape), (), 0
-    macs = []
-    for stage in stages:
-        count, (_, carry) = module_macs(stage, image, *carry)
-        total += count
-        macs.append(float(total))
+    """S cumulative macs of one image."""
+    image, macs = image_for(stages[0], image_shape), []
+    carry: Carry = ()
+    with MacCounter() as counter, torch.no_grad():
+        for stage in stages:
+            _, carry = stage(image, *carry)
+            macs.append(float(counter.macs))
     return tuple(macs)
