@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.graph.channels import ChannelGraph, IntArray
-from s2dnas.space.assignment import readable
-from s2dnas.space.plan import Plan
+from s2dnas.space.plan import Plan, stage_pairs
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -16,17 +15,24 @@ FloatArray = npt.NDArray[np.float64]
 class CostModel:
     """Multiply-adds per stage as sums of products of widths.
 
-    For L mixing layers and C couplings of ``sizes`` (C,) units: ``outputs`` and ``inputs`` (L, C) hold channels per
-    unit, ``whole_outputs`` and ``whole_inputs`` (L,) the channels that always stay in stage 1. ``first_stage`` and
-    ``every_stage`` are what calls without a mixing layer cost, in the body and in the tail.
+    For L mixing layers, named ``layers``, and C ``couplings`` of ``sizes`` (C,) units: ``outputs`` and ``inputs``
+    (L, C) hold channels per unit, ``whole_outputs`` and ``whole_inputs`` (L,) the channels that always stay in stage 1,
+    ``per_weight`` (L,) the multiply-adds per pair of channels. ``every_output`` (L,) is how many outputs a layer of
+    the tail has in every stage, ``every_input`` (L,) how many inputs each output of a grouped layer has; both are 0
+    for other layers. ``first_stage`` and ``every_stage`` are what calls without a mixing layer cost, in the body and
+    in the tail.
     """
 
-    graph: ChannelGraph
+    layers: tuple[str, ...]
+    couplings: tuple[str, ...]
     sizes: FloatArray
     outputs: FloatArray
     inputs: FloatArray
     whole_outputs: FloatArray
     whole_inputs: FloatArray
+    per_weight: FloatArray
+    every_output: FloatArray
+    every_input: FloatArray
     first_stage: float
     every_stage: float
 
@@ -36,22 +42,30 @@ class CostModel:
         made, given = self.outputs @ widths, self.inputs @ widths
         made[:, 0] += self.whole_outputs
         given[:, 0] += self.whole_inputs
-        per_stage = np.full(plan.num_stages, self.every_stage)
+        made = np.where(self.every_output[:, None] > 0, self.every_output[:, None], made)
+        read = np.einsum("lji,li->lj", self._reads(plan), given)
+        read = np.where(self.every_input[:, None] > 0, self.every_input[:, None], read)
+        per_stage = self.per_weight @ (made * read) + self.every_stage
         per_stage[0] += self.first_stage
-        for layer, outputs, inputs in zip(self.graph.mixing, made, given, strict=True):
-            if layer.in_tail:  # each stage has a classifier of its own
-                outputs = len(layer.outputs)
-            per_output = len(layer.inputs) // layer.groups if layer.groups > 1 else readable(layer, plan) @ inputs
-            per_stage += layer.macs_per_weight * outputs * per_output
         return np.asarray(np.cumsum(per_stage))
 
     def _widths(self, plan: Plan) -> FloatArray:
         """Units (C, S) per coupling and stage; a coupling that the plan does not divide is all in stage 1."""
-        widths = np.zeros((len(self.sizes), plan.num_stages))
-        for index, coupling in enumerate(self.graph.couplings):
-            divided = plan.widths.get(coupling.name)
-            widths[index] = divided if divided is not None else [self.sizes[index], *[0] * (plan.num_stages - 1)]
-        return widths
+        others = (0,) * (plan.num_stages - 1)
+        rows = [plan.widths.get(name, (size, *others)) for name, size in zip(self.couplings, self.sizes, strict=True)]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), plan.num_stages)
+
+    def _reads(self, plan: Plan) -> FloatArray:
+        """(L, S, S): 1 where stage j (row) of a layer reads the features of stage i (column)."""
+        pairs = stage_pairs(plan.num_stages)
+        reads = np.tile(np.eye(plan.num_stages), (len(self.layers), 1, 1))
+        if pairs:
+            everything = (True,) * len(pairs)
+            earlier, later = zip(*pairs, strict=True)
+            in_tail = self.every_output > 0
+            flags = [plan.indicators.get(name, everything) for name in self.layers]
+            reads[:, later, earlier] = np.where(in_tail[:, None], True, np.array(flags, dtype=np.bool_))
+        return reads
 
 
 def cost_model(graph: ChannelGraph) -> CostModel:
@@ -69,12 +83,18 @@ def cost_model(graph: ChannelGraph) -> CostModel:
     outputs, whole_outputs = zip(*(count(layer.outputs) for layer in graph.mixing), strict=True)
     inputs, whole_inputs = zip(*(count(layer.inputs) for layer in graph.mixing), strict=True)
     return CostModel(
-        graph=graph,
+        layers=tuple(layer.name for layer in graph.mixing),
+        couplings=tuple(coupling.name for coupling in graph.couplings),
         sizes=sizes,
         outputs=np.stack(outputs),
         inputs=np.stack(inputs),
         whole_outputs=np.array(whole_outputs),
         whole_inputs=np.array(whole_inputs),
+        per_weight=np.array([layer.macs_per_weight for layer in graph.mixing], dtype=float),
+        every_output=np.array([len(layer.outputs) if layer.in_tail else 0 for layer in graph.mixing], dtype=float),
+        every_input=np.array(
+            [len(layer.inputs) // layer.groups if layer.groups > 1 else 0 for layer in graph.mixing], dtype=float
+        ),
         first_stage=float(sum(macs for node, macs in graph.whole_macs.items() if node not in graph.tail)),
         every_stage=float(sum(macs for node, macs in graph.whole_macs.items() if node in graph.tail)),
     )
