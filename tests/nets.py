@@ -42,9 +42,9 @@ def _as_if_trained(model: nn.Module) -> None:
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             nn.init.normal_(module.running_mean, std=0.2)
             nn.init.uniform_(module.running_var, 0.5, 2)
-        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d | nn.GroupNorm | nn.PReLU):
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d | nn.GroupNorm | nn.LayerNorm | nn.RMSNorm | nn.PReLU):
             nn.init.uniform_(module.weight, 0.5, 1.5)
-        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d | nn.GroupNorm):
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d | nn.GroupNorm | nn.LayerNorm):
             nn.init.normal_(module.bias, std=0.2)
 
 
@@ -329,7 +329,7 @@ def prelu() -> nn.Module:
 
 @net
 def channel_softmax() -> nn.Module:
-    """An operator without a rule in the middle: it needs all channels."""
+    """A softmax over channels in the middle: each depends on all."""
     return Calls(
         lambda m, x: m.fc(pooled(F.relu(m.c(F.relu(m.b(m.attend(F.relu(m.a(x))))))))),
         a=conv_bn(3, 6),
@@ -342,7 +342,7 @@ def channel_softmax() -> nn.Module:
 
 @net
 def running_sum() -> nn.Module:
-    """Another operator without a rule, concatenated to a divided branch; the output is log probabilities."""
+    """An operator without a rule, concatenated to a divided branch; the output is log probabilities."""
 
     def forward(m: Calls, x: Tensor) -> Tensor:
         x = F.relu(m.a(x))
@@ -353,16 +353,26 @@ def running_sum() -> nn.Module:
     return Calls(forward, **layers, fc=nn.Linear(8, CLASSES))
 
 
+class StandardisedConv(nn.Conv2d):
+    """Its weight is standardised each time; ``mask`` (outputs, inputs, 1, 1) is zero where the result is forbidden."""
+
+    mask: Tensor | float = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = F.batch_norm(self.weight.reshape(1, len(self.weight), -1), None, None, training=True)
+        return F.conv2d(x, weight.reshape_as(self.weight) * self.mask, self.bias, self.stride, self.padding)
+
+
 @net
 def computed_weight() -> nn.Module:
-    """A convolution whose weight is standardised each time: it is no mixing layer, but it costs."""
-
-    def forward(m: Calls, x: Tensor) -> Tensor:
-        weight = m.b.weight - m.b.weight.mean((1, 2, 3), keepdim=True)
-        x = F.conv2d(F.relu(m.a(x)), weight, m.b.bias)
-        return m.fc(pooled(F.relu(m.c(x))))
-
-    return Calls(forward, a=conv_bn(3, 6), b=nn.Conv2d(6, 7, 3), c=conv_bn(7, 8), fc=nn.Linear(8, CLASSES))
+    """A convolution whose weight is standardised each time."""
+    return Calls(
+        lambda m, x: m.fc(pooled(F.relu(m.c(F.relu(m.b(F.relu(m.a(x)))))))),
+        a=conv_bn(3, 6),
+        b=StandardisedConv(6, 7, 3),
+        c=conv_bn(7, 8),
+        fc=nn.Linear(8, CLASSES),
+    )
 
 
 @net
@@ -428,3 +438,171 @@ def grey() -> nn.Module:
         b=conv_bn(6, 8),
         fc=nn.Linear(8, CLASSES),
     )
+
+
+def channels_last(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+@net
+def layer_norm() -> nn.Module:
+    """Normalised over channels, last or first, with scale and shift, without, and over positions too (ConvNeXt)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = channels_last(m.norm, m.stem(x))
+        x = x + channels_last(lambda x: m.narrow(F.gelu(m.wide(F.layer_norm(x, (6,))))), m.depthwise(x))
+        x = F.group_norm(x, 1, m.scale, m.shift)
+        return m.fc(m.last(pooled(x)))
+
+    block = {"depthwise": nn.Conv2d(6, 6, 3, padding=1, groups=6), "wide": nn.Linear(6, 9), "narrow": nn.Linear(9, 6)}
+    last = {"last": nn.LayerNorm(6), "fc": nn.Linear(6, CLASSES)}
+    model = Calls(forward, stem=nn.Conv2d(3, 6, 2, 2), norm=nn.LayerNorm(6), **block, **last)
+    model.register_parameter("scale", nn.Parameter(torch.rand(6) + 0.5))
+    model.register_parameter("shift", nn.Parameter(torch.randn(6)))
+    return model
+
+
+@net
+def rms_norm() -> nn.Module:
+    """Divided by the root mean square over channels."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = channels_last(m.norm, m.stem(x))
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    return Calls(forward, stem=conv_bn(3, 7), norm=nn.RMSNorm(7), last=conv_bn(7, 6), fc=nn.Linear(6, CLASSES))
+
+
+@net
+def channel_mean() -> nn.Module:
+    """Response normalisation: every channel beside the mean of all (GRN), and a spatial gate of a mean (CBAM)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        norm = x.square().sum((2, 3), keepdim=True).sqrt()
+        x = x + m.bias + m.weight * x * (norm / (norm.mean(1, keepdim=True) + 1e-6))
+        x = x * (2 * x.mean(dim=1, keepdim=True)).sigmoid()
+        return m.fc(pooled(m.last(x)))
+
+    model = Calls(forward, stem=conv_bn(3, 7), last=conv_bn(7, 6), fc=nn.Linear(6, CLASSES))
+    model.register_parameter("weight", nn.Parameter(torch.randn(1, 7, 1, 1)))
+    model.register_parameter("bias", nn.Parameter(torch.randn(1, 7, 1, 1)))
+    return model
+
+
+@net
+def spatial_gate() -> nn.Module:
+    """Statistics over channels, side by side, go through a convolution and become a gate (CBAM)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        variance, mean = torch.var_mean(x, 1, correction=0, keepdim=True)
+        gate = m.gate(torch.cat([mean, variance, x.amax(1, keepdim=True)], 1)).sigmoid()
+        x = F.relu(m.last(x * gate))
+        return m.fc(pooled(x)) * x.mean((1, 2, 3)).unsqueeze(1)
+
+    layers = {"stem": conv_bn(3, 7), "gate": nn.Conv2d(3, 1, 3, padding=1), "last": conv_bn(7, 6)}
+    return Calls(forward, **layers, fc=nn.Linear(6, CLASSES))
+
+
+@net
+def channel_shuffle() -> nn.Module:
+    """Half of the channels go through a layer, then both halves are interleaved (ShuffleNet)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        a, b = x.chunk(2, dim=1)
+        x = torch.cat([a, F.relu(m.branch(b))], dim=1)
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    return Calls(forward, stem=conv_bn(3, 10), branch=conv_bn(5, 5), last=conv_bn(10, 6), fc=nn.Linear(6, CLASSES))
+
+
+@net
+def pixel_shuffle() -> nn.Module:
+    """Positions become channels and channels positions."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(F.pixel_unshuffle(x, 2)))
+        x = F.relu(m.mid(F.pixel_shuffle(x, 2)))
+        n, c, h, w = x.shape
+        x = x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    return Calls(forward, stem=conv_bn(12, 12), mid=conv_bn(3, 4), last=conv_bn(16, 6), fc=nn.Linear(6, CLASSES))
+
+
+@net
+def selective_kernels() -> nn.Module:
+    """Two paths weighed against each other, channel by channel, by a softmax over the paths (SK, split attention)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        paths = torch.stack([F.relu(m.a(x)), F.relu(m.b(x))], dim=1)
+        weights = m.up(F.relu(m.down(pooled(paths.sum(1)))))
+        weights = weights.view(x.size(0), 2, 6, 1, 1).softmax(dim=1)
+        x = (paths * weights).sum(dim=1)
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    gate = {"down": nn.Linear(6, 4), "up": nn.Linear(4, 12)}
+    layers = {"stem": conv_bn(3, 7), "a": conv_bn(7, 6), "b": conv_bn(7, 6, 5), "last": conv_bn(6, 8)}
+    return Calls(forward, **layers, **gate, fc=nn.Linear(8, CLASSES))
+
+
+@net
+def attention() -> nn.Module:
+    """Attention among positions with several heads, once by hand with a bias per head, once by the fused call."""
+
+    def heads(m: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        n, positions, _ = x.shape
+        q, k, v = m(x).reshape(n, positions, 3, 3, 2).permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x)).flatten(2).transpose(1, 2)
+        q, k, v = heads(m.qkv, m.norm(x))
+        weights = (q @ k.transpose(-2, -1) * 0.7 + m.bias[:, m.index.view(-1)].view(3, 16, 16)).softmax(dim=-1)
+        x = x + m.proj((weights @ v).transpose(1, 2).reshape(x.shape))
+        x = x + m.proj2(F.scaled_dot_product_attention(*heads(m.qkv2, x)).transpose(1, 2).reshape(x.shape))
+        return m.fc(F.relu(m.last(x)).mean(1))
+
+    layers = {"stem": conv_bn(3, 6, 3, 2), "norm": nn.LayerNorm(6), "qkv": nn.Linear(6, 18), "proj": nn.Linear(6, 6)}
+    more = {"qkv2": nn.Linear(6, 18), "proj2": nn.Linear(6, 6), "last": nn.Linear(6, 7), "fc": nn.Linear(7, CLASSES)}
+    model = Calls(forward, **layers, **more)
+    model.register_parameter("bias", nn.Parameter(torch.randn(3, 40)))
+    model.register_buffer("index", torch.randint(40, (16, 16)))
+    return model
+
+
+@net
+def global_context() -> nn.Module:
+    """Positions are weighed by one channel, and their weighed sum is added to every position."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        mask = m.mask(x).flatten(2).softmax(dim=-1).unsqueeze(3)
+        context = (x.flatten(2).unsqueeze(1) @ mask).view(x.shape[0], -1, 1, 1)
+        return m.fc(pooled(F.relu(m.last(x + m.up(F.relu(m.norm(m.down(context))))))))
+
+    gate = {
+        "mask": nn.Conv2d(7, 1, 1),
+        "down": nn.Conv2d(7, 4, 1),
+        "norm": nn.GroupNorm(1, 4),
+        "up": nn.Conv2d(4, 7, 1),
+    }
+    return Calls(forward, stem=conv_bn(3, 7), **gate, last=conv_bn(7, 8), fc=nn.Linear(8, CLASSES))
+
+
+@net
+def neighbouring_channels() -> nn.Module:
+    """A gate that a convolution along the channels makes: it needs them in their order (ECA)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        gate = m.gate(pooled(x).unsqueeze(1)).sigmoid().view(x.shape[0], -1, 1, 1)
+        return m.fc(pooled(F.relu(m.last(x * gate))))
+
+    layers = {"stem": conv_bn(3, 7), "gate": nn.Conv1d(1, 1, 3, padding=1, bias=False), "last": conv_bn(7, 6)}
+    return Calls(forward, **layers, fc=nn.Linear(6, CLASSES))

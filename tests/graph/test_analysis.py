@@ -48,6 +48,37 @@ def whole(graph: ChannelGraph) -> set[tuple[str, str, str]]:
         ("gated", {"stem.0": (6, {"stem.0"}), "wide.0": (7, {"wide.0"}), "last.0": (6, {"last.0"})}),
         ("used_twice", {"stem.0": (7, {"stem.0", "body.0"})}),
         ("group_norm", {"0": (4, {"0"}), "3": (3, {"3"})}),
+        ("layer_norm", {"stem": (6, {"stem", "depthwise", "narrow"}), "wide": (9, {"wide"})}),
+        ("computed_weight", {"a.0": (6, {"a.0"}), "b": (7, {"b"}), "c.0": (8, {"c.0"})}),
+        ("samples_aside", {"stem.0": (6, {"stem.0", "rows"}), "a.0": (8, {"a.0"}), "b.0": (7, {"b.0"})}),
+        (
+            "channel_shuffle",
+            {
+                "stem.0#1": (5, {"stem.0"}),
+                "stem.0#2": (5, {"stem.0"}),
+                "branch.0": (5, {"branch.0"}),
+                "last.0": (6, {"last.0"}),
+            },
+        ),
+        (
+            "selective_kernels",
+            {
+                "stem.0": (7, {"stem.0"}),
+                "a.0": (6, {"a.0", "b.0", "up"}),
+                "down": (4, {"down"}),
+                "last.0": (8, {"last.0"}),
+            },
+        ),
+        (
+            "attention",
+            {
+                "stem.0": (6, {"stem.0", "proj", "proj2"}),
+                "qkv": (3, {"qkv"}),
+                "qkv2": (3, {"qkv2"}),
+                "last": (7, {"last"}),
+            },
+        ),
+        ("global_context", {"stem.0": (7, {"stem.0", "up"}), "down": (4, {"down"}), "last.0": (8, {"last.0"})}),
         ("conv_head", {"0": (6, {"0"}), "3": (8, {"3"})}),
     ],
 )
@@ -73,22 +104,8 @@ def test_channels_per_unit() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("channel_softmax", {("attend", "aten.softmax", "no rule for this operator")}),
         ("running_sum", {("", "aten.cumsum", "no rule for this operator")}),
-        (
-            "computed_weight",
-            {
-                ("", "aten.mean", "it runs over channels and needs all of them"),
-                ("", "aten.conv2d", "its weight is computed, not a parameter"),
-            },
-        ),
-        (
-            "read_by_tail",
-            {
-                ("", "aten.mean", "it runs over channels and needs all of them"),
-                ("", "aten.unsqueeze", "read by the classifier's aten.mul"),
-            },
-        ),
+        ("neighbouring_channels", {("gate", "aten.conv1d", "the channels of its input do not lie along axis 1")}),
     ],
 )
 def test_what_stays_whole_is_listed_with_module_operator_and_reason(name: str, expected: set[str]) -> None:
@@ -96,17 +113,14 @@ def test_what_stays_whole_is_listed_with_module_operator_and_reason(name: str, e
 
 
 def test_what_an_unknown_operator_reads_is_in_no_coupling() -> None:
-    assert "a.0" not in couplings("channel_softmax")
-    assert couplings("channel_softmax").keys() == {"b.0", "c.0"}
     assert couplings("running_sum").keys() == {"a.0", "c.0", "d.0"}
-    assert couplings("read_by_tail").keys() == {"a.0", "c.0"}
+    assert couplings("neighbouring_channels").keys() == {"last.0"}
 
 
-def test_values_whose_first_axis_is_not_the_samples_stay_whole() -> None:
-    graph = tiny("samples_aside").graph
-    assert couplings("samples_aside").keys() == {"a.0", "b.0"}
-    assert ("rows", "aten.linear", "the first axis of its result is not that of the samples") in whole(graph)
-    assert sum(graph.whole_macs.values()) == 64 * 6 * 6
+def test_what_reads_all_channels_at_once_is_cumulative_along_their_axis() -> None:
+    assert list(tiny("channel_softmax").graph.cumulative.values()) == [1]
+    assert list(tiny("layer_norm").graph.cumulative.values()) == [3, 3, 1, 1]
+    assert not tiny("selective_kernels").graph.cumulative
 
 
 @pytest.mark.parametrize(

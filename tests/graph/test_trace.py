@@ -166,3 +166,31 @@ def test_the_samples_may_be_any_number() -> None:
     for count in (1, 2, 5):
         traced = trace(model, IMAGES[:1].repeat(count, 1, 1, 1))
         assert traced.shapes[traced.image] == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile], ids=["data parallel", "compiled"])
+def test_a_wrapper_is_taken_off(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    model = net(lambda m, x: m.fc(pooled(m.deep(m.conv(x))))).eval()
+    assert set(trace(wrap(model), IMAGES).tensors.values()) == set(trace(model, IMAGES).tensors.values())
+
+
+def test_a_scripted_module_is_refused() -> None:
+    model = torch.jit.trace(nn.Sequential(nn.Conv2d(3, 4, 8), nn.Flatten()), IMAGES)
+    with pytest.raises(ModelError, match=r"TorchScript.*give the nn\.Module"):
+        trace(model, IMAGES)
+
+
+def test_auxiliary_heads_are_left_out_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    class TwoHeads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.fc, self.aux = conv_bn(3, 6), nn.Linear(6, 3), nn.Sequential(nn.Linear(6, 3))
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            y = pooled(self.body(x))
+            return {"logits": self.fc(y), "aux": self.aux(y)}
+
+    traced = trace(TwoHeads(), IMAGES)
+    assert traced.unused == ("aux",)
+    assert "not needed for the logits, left out: aux" in caplog.text
+    assert [layer.name for layer in analyse(traced).mixing] == ["body.0", "fc"]

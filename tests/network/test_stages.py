@@ -26,10 +26,15 @@ def built(name: str, num_stages: int = 2, seed: int = 0, min_width: int = 1) -> 
 
 
 def counted(module: nn.Module, *arguments: object) -> tuple[int, object]:
-    """Multiply-adds of convolutions and linear layers, as PyTorch counts them, and the result."""
+    """Multiply-adds of convolutions and linear layers, as PyTorch counts them, and the result.
+
+    What attention multiplies, features with features, is left out.
+    """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         result = module(*arguments)
-    return counter.get_total_flops() // 2, result
+    by_operator = counter.get_flop_counts()["Global"]
+    products = {torch.ops.aten.bmm, torch.ops.aten._scaled_dot_product_flash_attention_for_cpu}
+    return sum(flops for op, flops in by_operator.items() if op not in products) // 2, result
 
 
 @EVERY_NET

@@ -1,7 +1,7 @@
 """Walk a captured network once, carrying channel ids, and gather what the walk finds in a ChannelGraph."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -52,6 +52,8 @@ class Analysis:
         self.traced = traced
         self.units = Units()
         self.layouts: dict[str, Ids] = {traced.image: _anywhere(len(traced.shapes[traced.image]))}
+        self._cumulative: dict[str, int] = {}
+        self._per_stage: dict[str, Tensor] = {}
         self._calls: dict[str, list[_Call]] = defaultdict(list)
         self._whole: dict[str, Whole] = {}
 
@@ -61,13 +63,13 @@ class Analysis:
         try:
             if rule is None:
                 raise NotDivisibleError("no rule for this operator")
-            if node.name in self.traced.aside:
-                raise NotDivisibleError("the first axis of its result is not that of the samples")
+            if node.name not in self.traced.constants and self.traced.samples[node.name] is None:
+                raise NotDivisibleError("the samples of its result cannot be told apart")
             ids = rule(self, node)
-            self._check_one_axis(ids)
         except NotDivisibleError as error:
             ids = self._keep_whole(node, str(error))
         self.layouts[node.name] = compress(ids, self.units) if isinstance(ids, Tensor) else ids
+        self._find_versions(node)
 
     def shape(self, node: fx.Node) -> Any:
         """The shape of a value for a batch of one."""
@@ -92,11 +94,54 @@ class Analysis:
         return ids
 
     def along(self, node: fx.Node, axis: int) -> Tensor:
-        """One id per position along an axis, (size of the axis,)."""
+        """One id per position along an axis, (size of the axis,); what differs along other axes only is joined."""
         ids = self.ids(node)
-        if any(count > 1 for index, count in enumerate(ids.shape) if index != axis):
+        others = [other for other, count in enumerate(ids.shape) if count > 1 and other != axis]
+        if others and ids.shape[axis] == 1:
             raise NotDivisibleError(f"the channels of its input do not lie along axis {axis}")
-        return ids.flatten().expand(self.shape(node)[axis])
+        return self.join(node, others).flatten().expand(self.shape(node)[axis])
+
+    def join(self, node: fx.Node, axes: Iterable[int]) -> Tensor:
+        """The ids of a value after all that lie along some axes have been merged."""
+        for axis in axes:
+            ids = self.ids(node)
+            self.units.merge(ids, ids.narrow(axis, 0, 1))
+        return self.ids(node)
+
+    def combine(self, node: fx.Node, operands: Sequence[tuple[Tensor, Sequence[int]]]) -> Tensor:
+        """The ids of a call that combines operands, each of ids and a shape, as they broadcast: they are merged.
+
+        What all channels meet alike (a spatial gate) is not: it stays in stage 1, which every stage may read.
+        """
+        shape = self.shape(node)
+        together = _anywhere(len(shape))
+        axes = [_varying_axes(ids) for ids, _ in operands]
+        if any(a and b and a.isdisjoint(b) for a in axes for b in axes):
+            raise NotDivisibleError("the channels of its operands do not lie along one axis")
+        for ids, own in operands:
+            alike = any(axis >= -len(own) and own[axis] == 1 < shape[axis] for axis in set().union(*axes))
+            if alike and ids.numel() == 1:
+                self.units.fix(ids, "all channels meet it alike")
+            else:
+                self.units.merge(together, ids)
+                together = torch.maximum(together, ids)
+        return together
+
+    def reads_all(self, node: fx.Node, axes: Iterable[int]) -> Tensor:
+        """Say that a call reads its first operand along some axes at once; gives the operand's ids.
+
+        If channels lie along one of them, a stage runs the call on all features up to its own. If they lie along
+        others as well (the paths of a selective kernel, the heads of an attention), what is read at once is joined.
+        """
+        ids = self.ids(operand(node))
+        varying = {axis for axis, count in enumerate(ids.shape) if count > 1}
+        if not (along := sorted(varying.intersection(axes))):
+            return ids
+        if varying.difference(along):
+            return self.join(operand(node), along)
+        ids = self.join(operand(node), along[1:])
+        self._cumulative[node.name] = along[0]
+        return ids
 
     def spread(self, ids: Tensor, axis: int, node: fx.Node) -> Tensor:
         """Ids (count,) as the ids of a value that varies along one axis."""
@@ -118,18 +163,17 @@ class Analysis:
         if isinstance(node, fx.Node):
             self.units.merge(self.ids(node).flatten(), channels)
 
-    def meets(self, parameter: fx.Node, axis: int | None) -> None:
-        """Say that a parameter is combined with values whose channels lie along ``axis``, counted from the end.
+    def meets(self, parameter: fx.Node, axes: Collection[int]) -> None:
+        """Say that a parameter is combined with values whose channels lie along ``axes``, counted from the end.
 
-        Only along that axis does it belong to channels; what it holds per position belongs anywhere.
+        Only along those axes does it belong to channels; what it holds per position belongs anywhere.
         """
         if parameter.name in self.layouts or parameter.name not in self.traced.tensors:
             return
         shape = self.shape(parameter)
-        if axis is None or len(shape) < -axis or shape[axis] == 1:
-            self.layouts[parameter.name] = _anywhere(len(shape))
-        else:
-            self.layouts[parameter.name] = self.spread(self.units.fresh(shape[axis]), axis, parameter)
+        own = [size if axis - len(shape) in axes else 1 for axis, size in enumerate(shape)]
+        count = prod(own)
+        self.layouts[parameter.name] = self.units.fresh(count).view(own) if count > 1 else _anywhere(len(shape))
 
     def mixes(self, node: fx.Node, outputs: Tensor, inputs: Tensor, groups: int, macs_per_weight: int) -> None:
         """Record a call of a mixing layer; a second call with the same weight is divided as the first."""
@@ -163,6 +207,7 @@ class Analysis:
             raise ModelError("the network has no convolution or linear layer that can be divided; there is no stage")
         tail = find_tail(self.traced, calls)
         self._fix_tail(tail, calls)
+        self._fix_several_axes()
         mixing = self._mixing(tail)
         return ChannelGraph(
             num_units=1 + max(int(part.max()) for ids in self.layouts.values() for part in _parts(ids)),
@@ -172,13 +217,28 @@ class Analysis:
             tail=tail,
             whole=tuple(whole for name, whole in self._whole.items() if name not in tail),
             whole_macs=weighted_macs(self.traced, without=calls),
+            cumulative={name: axis for name, axis in self._cumulative.items() if name not in tail},
+            per_stage={
+                name: self.units.roots(ids).numpy() for name, ids in self._per_stage.items() if name not in tail
+            },
         )
 
-    def _check_one_axis(self, ids: Ids) -> None:
-        for part in _parts(ids):
-            if sum(count > 1 for count in compress(part, self.units).shape) > 1:
-                self.units.fix(part, "channels lie along several axes")
-                raise NotDivisibleError("its channels lie along several axes")
+    def _find_versions(self, node: fx.Node) -> None:
+        """What has no channels but is computed from channels, or from such a value, differs from stage to stage."""
+        sources = [self._per_stage[source.name] for source in node.all_input_nodes if source.name in self._per_stage]
+        if node.name in self._cumulative:
+            sources.append(self.ids(operand(node)).flatten())
+        if sources and not any(bool(part.any()) for part in _parts(self.layouts[node.name])):
+            self._per_stage[node.name] = torch.cat(sources)
+
+    def _fix_several_axes(self) -> None:
+        """A value can be divided along one axis only."""
+        reason = "its channels lie along several axes"
+        for node in self.traced.graph.nodes:
+            for part in _parts(self.layouts.get(node.name, ())) if node.op == "call_function" else ():
+                if sum(count > 1 for count in compress(part, self.units).shape) > 1:
+                    self.units.fix(part, reason)
+                    self._whole.setdefault(node.name, Whole(module_path(node), operator_name(node), reason))
 
     def _parameter_ids(self, node: fx.Node) -> Tensor:
         shape = self.shape(node)
@@ -188,29 +248,39 @@ class Analysis:
         return self.units.fresh(count).view(shape) if count > 1 else _anywhere(len(shape))
 
     def _keep_whole(self, node: fx.Node, reason: str) -> Ids:
-        """The result is one unit that cannot be divided, and nothing that it is computed from can be."""
-        self._whole.setdefault(node.name, Whole(module_path(node), operator_name(node), reason))
+        """The result is one unit that cannot be divided, and nothing that it is computed from can be.
+
+        What does not depend on the image belongs anywhere: every stage computes it.
+        """
         for source in node.all_input_nodes:
             self._fix(source, reason)
         shapes = self.shape(node)
         several = bool(shapes) and isinstance(shapes[0], tuple)
-        parts = tuple(self.units.fresh(1).view((1,) * len(shape)) for shape in (shapes if several else [shapes]))
+        ranks = [len(shape) for shape in (shapes if several else [shapes])]
+        if node.name in self.traced.constants:
+            return tuple(map(_anywhere, ranks)) if several else _anywhere(ranks[0])
+        self._cumulative.pop(node.name, None)
+        self._whole.setdefault(node.name, Whole(module_path(node), operator_name(node), reason))
+        parts = tuple(self.units.fresh(1).view((1,) * rank) for rank in ranks)
         for part in parts:
             self.units.fix(part, reason)
         return parts if several else parts[0]
 
     def _fix(self, node: fx.Node, reason: str) -> None:
-        for part in _parts(self.layouts.get(node.name, ())):
+        for part in (*_parts(self.layouts.get(node.name, ())), *_parts(self._per_stage.get(node.name, ()))):
             self.units.fix(part, reason)
 
     def _fix_tail(self, tail: Iterable[str], calls: set[str]) -> None:
-        """Logits are not divided; nor is a feature that the tail reads otherwise than through its mixing layers."""
+        """Logits are not divided; nor is a feature that the tail reads otherwise than through its mixing layers.
+
+        Of a value without channels, each stage's classifier reads that stage's version.
+        """
         tail = set(tail)
         for node in self.traced.graph.nodes:
             if node.name in tail:
                 self._fix(node, "part of the classifier")
         for reader, source in read_directly(self.traced, tail, calls):
-            if source.name in self.layouts:
+            if source.name in self.layouts and source.name not in self._per_stage:
                 reason = f"read by the classifier's {operator_name(reader)}"
                 self._fix(source, reason)
                 self._whole.setdefault(source.name, Whole(module_path(source), operator_name(source), reason))
@@ -251,6 +321,11 @@ class Analysis:
 def _anywhere(rank: int) -> Tensor:
     """The ids of a value that any stage may read."""
     return torch.zeros((1,) * rank, dtype=torch.int64)
+
+
+def _varying_axes(ids: Tensor) -> set[int]:
+    """The axes, counted from the end, along which ids vary."""
+    return {axis - ids.ndim for axis, count in enumerate(ids.shape) if count > 1}
 
 
 def _parts(ids: Ids) -> tuple[Tensor, ...]:

@@ -89,6 +89,11 @@ class ChannelGraph:
     ``layouts`` holds every value's layout by node name, one per part for a call with several results. ``tail`` names
     the calls that each stage owns a copy of. ``whole_macs`` holds, by node name, the multiply-adds of convolutions and
     linear layers that are no mixing layers since they cannot be divided.
+
+    ``cumulative`` names the calls that read all channels of their first operand at once (a layer norm): a stage runs
+    them on the features of all stages up to its own, which lie along the given axis. ``per_stage`` names the values
+    without channels that come of such calls (a mean over channels): each stage has a version of its own; given are
+    the units that they are computed from.
     """
 
     num_units: int
@@ -98,6 +103,8 @@ class ChannelGraph:
     tail: frozenset[str]
     whole: tuple[Whole, ...]
     whole_macs: Mapping[str, int] = field(default_factory=dict)
+    cumulative: Mapping[str, int] = field(default_factory=dict)
+    per_stage: Mapping[str, IntArray] = field(default_factory=dict)
 
     @cached_property
     def layer_of(self) -> Mapping[str, Mixing]:

@@ -87,7 +87,7 @@ def _layer(layer: Mixing) -> LayerSummary:
 def _divisible_macs(graph: ChannelGraph) -> float:
     divisible = np.zeros(graph.num_units, dtype=np.bool_)
     for coupling in graph.couplings:
-        divisible[coupling.units] = True
+        divisible[coupling.units] = len(coupling.units) > 1
 
     def share(units: IntArray) -> float:
         return float(divisible[units].mean())

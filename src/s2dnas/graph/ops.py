@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand, operator_name
+from s2dnas.graph.products import factors_of
 
 if TYPE_CHECKING:
     from s2dnas.graph.analysis import Analysis
@@ -33,7 +34,7 @@ def convolution(analysis: "Analysis", node: fx.Node) -> Tensor:
         _tie_groups(analysis, inputs, groups)
         _tie_groups(analysis, outputs, groups)
         analysis.units.merge(inputs.view(groups, -1)[:, 0], outputs.view(groups, -1)[:, 0])
-    positions = prod(analysis.shape(node)[2:])
+    positions = prod(analysis.shape(node)) // len(weight)
     analysis.mixes(node, outputs, inputs, groups, positions * prod(weight.shape[2:]))
     analysis.ties(argument(node, "bias"), outputs)
     return analysis.spread(outputs, 1, node)
@@ -43,7 +44,7 @@ def linear(analysis: "Analysis", node: fx.Node) -> Tensor:
     """Output features are new."""
     weight, shape = analysis.weight(node), analysis.shape(node)
     inputs, outputs = analysis.along(operand(node), len(shape) - 1), analysis.units.fresh(len(weight))
-    analysis.mixes(node, outputs, inputs, 1, prod(shape[1:-1]))
+    analysis.mixes(node, outputs, inputs, 1, prod(shape[:-1]))
     analysis.ties(argument(node, "bias"), outputs)
     return analysis.spread(outputs, len(shape) - 1, node)
 
@@ -72,21 +73,34 @@ def prelu(analysis: "Analysis", node: fx.Node) -> Tensor:
     if prod(analysis.shape(slope)) > 1:
         analysis.ties(slope, channels)
     else:
-        analysis.meets(slope, None)
+        analysis.meets(slope, ())
     return analysis.ids(operand(node))
 
 
 def pointwise(analysis: "Analysis", node: fx.Node) -> Tensor:
     """What is combined element by element shares one stage number."""
     operands = [source for source in node.all_input_nodes if analysis.is_tensor(source)]
-    axis = _channel_axis([analysis.ids(source) for source in operands if source.op != "placeholder"])
+    axes = _varying(analysis.ids(source) for source in operands if source.op != "placeholder")
     for source in operands:
-        analysis.meets(source, axis)
-    together, *others = [analysis.ids(source) for source in operands]
-    for ids in others:
-        analysis.units.merge(together, ids)
-        together = torch.maximum(together, ids)
-    return together.reshape((1,) * (len(analysis.shape(node)) - together.ndim) + tuple(together.shape))
+        analysis.meets(source, axes)
+    return analysis.combine(node, [(analysis.ids(source), analysis.shape(source)) for source in operands])
+
+
+def product(analysis: "Analysis", node: fx.Node) -> Tensor:
+    """Features times features: heads of an attention share one stage number, and so does what is summed in each."""
+    factors, result = factors_of(node, analysis.traced.shapes)
+    if "." in result:
+        raise NotDivisibleError("its equation has an ellipsis")
+    aligned = []
+    for factor in factors:
+        varying = [axis for axis, count in enumerate(analysis.ids(factor.source).shape) if count > 1]
+        summed = [axis for axis in varying if factor.letters[axis] not in result]
+        if summed and summed == varying:
+            raise NotDivisibleError("it multiplies channels with channels")
+        ids = analysis.join(factor.source, summed)
+        full = torch.empty(analysis.shape(factor.source), device="meta")
+        aligned.append((factor.align(ids, result), tuple(factor.align(full, result).shape)))
+    return analysis.combine(node, aligned)
 
 
 def local(analysis: "Analysis", node: fx.Node) -> Ids:
@@ -104,18 +118,32 @@ def pick(analysis: "Analysis", node: fx.Node) -> Tensor:
     return parts[index]
 
 
-def reduction(analysis: "Analysis", node: fx.Node) -> Tensor:
-    """Over positions; one over channels needs all of them."""
-    ids = analysis.ids(operand(node))
-    axes = [int(axis) % ids.ndim for axis in analysis.argument(node, "dim") or range(ids.ndim)]
-    if any(ids.shape[axis] > 1 for axis in axes):
-        raise NotDivisibleError("it runs over channels and needs all of them")
-    return ids if analysis.argument(node, "keepdim", False) else ids.amax(axes)
+def reduction(analysis: "Analysis", node: fx.Node) -> Ids:
+    """A mean, a sum or a norm, over positions or channels. Several results are alike: variance and mean."""
+    rank, shapes = len(analysis.shape(operand(node))), analysis.shape(node)
+    given = analysis.argument(node, "dim")
+    axes = range(rank) if given in (None, []) else [int(axis) % rank for axis in _listed(given)]
+    ids = analysis.reads_all(node, axes)
+    for axis in axes:  # what is left of channels that were read all at once belongs to none of them
+        ids = ids.narrow(axis, 0, 1) if ids.shape[axis] == 1 else torch.zeros_like(ids.narrow(axis, 0, 1))
+    if not analysis.argument(node, "keepdim", False):
+        ids = ids.squeeze(list(axes))
+    return (ids,) * len(shapes) if shapes and isinstance(shapes[0], tuple) else ids
+
+
+def normalising(analysis: "Analysis", node: fx.Node) -> Tensor:
+    """Makes all that lies along some axes comparable: softmax, layer norm, RMS norm."""
+    rank, shape = len(analysis.shape(node)), analysis.argument(node, "normalized_shape")
+    axes = [int(analysis.argument(node, "dim")) % rank] if shape is None else range(rank - len(shape), rank)
+    return analysis.reads_all(node, axes)
 
 
 def rearranging(analysis: "Analysis", node: fx.Node) -> Tensor:
     """Ids are rearranged as the data is: the operator itself runs on them."""
-    ids: Tensor = cast(Any, node.target)(*analysis.expanded(node.args), **analysis.expanded(node.kwargs))
+    try:
+        ids: Tensor = cast(Any, node.target)(*analysis.expanded(node.args), **analysis.expanded(node.kwargs))
+    except (RuntimeError, NotImplementedError) as error:  # an operator that does not take integers
+        raise NotDivisibleError(f"it does not run on channel numbers: {error}".splitlines()[0]) from error
     return analysis.claim_padding(ids)
 
 
@@ -159,19 +187,28 @@ register(
     *_aten("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus"),
     *_aten("hardtanh", "hardsigmoid", "hardswish", "clamp", "clamp_min", "clamp_max", "dropout"),
     *_aten("softsign", "log_sigmoid", "threshold", "hardshrink", "softshrink", "expand_as"),
+    *_aten("addcmul", "addcdiv", "lerp", "where", "masked_fill", "floor", "round", "type_as", "sign"),
 )
 register(
     local,
     *_aten("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "feature_dropout"),
     *_aten("upsample_nearest2d", "upsample_bilinear2d"),
 )
-register(reduction, *_aten("mean", "sum", "amax", "amin"))
+register(product, *_aten("matmul", "bmm", "einsum", "scaled_dot_product_attention"))
+register(
+    reduction,
+    *_aten("mean", "sum", "amax", "amin", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm"),
+    *_aten("logsumexp", "prod"),
+)
+register(normalising, *_aten("softmax", "log_softmax", "layer_norm", "rms_norm"))
 register(padding, *_aten("pad", "constant_pad_nd"))
 register(
     rearranging,
     *_aten("cat", "slice", "narrow"),
-    *_aten("reshape", "flatten", "unflatten", "expand", "squeeze", "unsqueeze"),
-    *_aten("permute", "transpose", "contiguous", "clone", "flip", "alias", "detach"),
+    *_aten("reshape", "flatten", "unflatten", "expand", "squeeze", "unsqueeze", "roll", "repeat"),
+    *_aten("permute", "transpose", "swapaxes", "movedim", "contiguous", "clone", "flip", "alias", "detach"),
+    *_aten("pixel_shuffle", "pixel_unshuffle", "unfold"),
+    "reorder",
 )
 register(constant, *_aten("zeros", "ones", "full", "arange", "scalar_tensor"))
 
@@ -179,6 +216,11 @@ register(constant, *_aten("zeros", "ones", "full", "arange", "scalar_tensor"))
 def rule_of(node: fx.Node) -> Rule | None:
     """The rule for a call, None if the table has none."""
     return RULES.get(operator_name(node))
+
+
+def rearranges(node: fx.Node) -> bool:
+    """Whether a call moves elements without changing any."""
+    return rule_of(node) is rearranging
 
 
 def weighted_macs(traced: "Traced", without: Collection[str]) -> dict[str, int]:
@@ -198,6 +240,10 @@ def _tie_groups(analysis: "Analysis", channels: Tensor, groups: int) -> None:
     analysis.units.merge(per_group, per_group[:, :1])
 
 
-def _channel_axis(ids: Iterable[Tensor]) -> int | None:
-    """The axis, counted from the end, along which the first of some values has its channels."""
-    return next((axis - part.ndim for part in ids for axis, count in enumerate(part.shape) if count > 1), None)
+def _varying(values: Iterable[Tensor]) -> set[int]:
+    """The axes, counted from the end, along which the ids of any of some values vary."""
+    return {axis - ids.ndim for ids in values for axis, count in enumerate(ids.shape) if count > 1}
+
+
+def _listed(axes: Any) -> list[Any]:
+    return list(axes) if isinstance(axes, (tuple, list)) else [axes]

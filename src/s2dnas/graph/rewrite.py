@@ -1,11 +1,12 @@
 """Say with few operators what a captured graph says with many, so that the rules need to know only those few."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 import torch
-from torch import fx
+from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand, operator_name
 
@@ -15,11 +16,16 @@ _aten = torch.ops.aten
 def simplify(graph: fx.Graph) -> None:
     """Parts of chunk, split and unbind become slices, select a slice and a squeeze; squeeze names its axes.
 
-    view becomes reshape, since it would refuse a part of a tensor, or one in another memory format.
+    view becomes reshape, since it would refuse a part of a tensor, or one in another memory format. Normalising is
+    one call, its scale and shift are two others, so that each stage has those of its own channels. Reshapes and
+    transposes that together only reorder channels (a channel shuffle) become one call that does.
     """
     for node in list(graph.nodes):
         if node.op == "call_function" and (rewrite := _REWRITES.get(operator_name(node))) is not None:
             rewrite(graph, node)
+    for node in list(graph.nodes):
+        if operator_name(node) in REARRANGING:
+            _shuffle(graph, node)
 
 
 def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
@@ -38,24 +44,66 @@ def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
     return copy
 
 
+def reorder(x: Tensor, axis: int, positions: Sequence[int]) -> Tensor:
+    """What is at the given positions along an axis, in their order."""
+    return x.index_select(axis, torch.tensor(positions, device=x.device))
+
+
+# Calls that move elements without changing any.
+REARRANGING = frozenset(
+    f"aten.{name}" for name in ("reshape", "flatten", "unflatten", "transpose", "permute", "contiguous", "clone")
+)
+
+
+def _shuffle(graph: fx.Graph, node: fx.Node) -> None:
+    """Replace the last of a chain of calls, which gives the shape that the chain started from."""
+    chain, shape = [node], _sizes(node)
+    while operator_name(source := operand(chain[0])) in REARRANGING:
+        chain.insert(0, source)
+        if _sizes(operand(source)) == shape:
+            break
+    moved = any(operator_name(call) in ("aten.transpose", "aten.permute") for call in chain)
+    source = operand(chain[0])
+    if not moved or shape is None or len(shape) < 2 or _sizes(source) != shape:
+        return
+    positions = torch.arange(prod(shape)).view(shape)
+    result = positions
+    for call in chain:
+        result = cast(Any, call.target)(result, *fx.map_arg(call.args[1:], _size))
+    order = result[0].flatten(1)[:, 0] // prod(shape[2:])
+    if torch.equal(result, positions.index_select(1, order)):
+        _replace(graph, node, reorder, (source, 1, tuple(order.tolist())))
+
+
+def _sizes(node: fx.Node) -> tuple[int, ...] | None:
+    """A value's shape for the batch that the network was captured with."""
+    value = node.meta.get("val")
+    return tuple(map(_size, value.shape)) if isinstance(value, Tensor) else None
+
+
+def _size(value: Any) -> int:
+    value = value.meta["val"] if isinstance(value, fx.Node) else value
+    return int(value.node.hint) if isinstance(value, torch.SymInt) else int(value)
+
+
 def _split(graph: fx.Graph, node: fx.Node) -> None:
     axis = _axis(node)
     ends = [0, *accumulate(part.shape[axis] for part in node.meta["val"])]
-    if axis > 0:
+    if _not_samples(node, axis):
         for part, index in _parts(node):
             _replace(graph, part, _aten.slice.Tensor, (node.args[0], axis, ends[index], ends[index + 1]))
 
 
 def _unbind(graph: fx.Graph, node: fx.Node) -> None:
     axis = _axis(node)
-    if axis > 0:
+    if _not_samples(node, axis):
         for part, index in _parts(node):
             _take(graph, part, operand(node), axis, index)
 
 
 def _select(graph: fx.Graph, node: fx.Node) -> None:
     axis, index = _axis(node), argument(node, "index")
-    if axis > 0 and isinstance(index, int):
+    if _not_samples(node, axis) and isinstance(index, int):
         _take(graph, node, operand(node), axis, index % operand(node).meta["val"].shape[axis])
 
 
@@ -72,6 +120,47 @@ def _view(graph: fx.Graph, node: fx.Node) -> None:
         _replace(graph, node, _aten.reshape.default, node.args)
 
 
+def _stack(graph: fx.Graph, node: fx.Node) -> None:
+    axis = int(argument(node, "dim", 0)) % node.meta["val"].ndim
+    with graph.inserting_before(node):
+        parts = [graph.call_function(_aten.unsqueeze.default, (part, axis)) for part in argument(node, "tensors")]
+    for part in parts:
+        part.meta = {key: value for key, value in node.meta.items() if key != "val"}
+    _replace(graph, node, _aten.cat.default, (parts, axis))
+
+
+def _norm(graph: fx.Graph, node: fx.Node) -> None:
+    """Layer norm, RMS norm: their parameters run along the last axes, so they broadcast as they are."""
+    _scaled_norm(graph, node, node.target, argument(node, "normalized_shape"), parameter_shape=None)
+
+
+def _group_norm(graph: fx.Graph, node: fx.Node) -> None:
+    """Group norm of one group normalises over everything but the samples."""
+    shape = operand(node).meta["val"].shape[1:]
+    if argument(node, "num_groups") == 1 and all(isinstance(size, int) for size in shape):
+        _scaled_norm(graph, node, _aten.layer_norm.default, list(shape), [shape[0], *[1] * (len(shape) - 1)])
+
+
+def _scaled_norm(
+    graph: fx.Graph, node: fx.Node, target: Any, shape: Sequence[Any], parameter_shape: list[int] | None
+) -> None:
+    """Normalise, then scale, then shift."""
+    with graph.inserting_before(node):
+        before = () if target is _aten.rms_norm.default else (None,)
+        result = graph.call_function(
+            target, (node.args[0], shape, None, *before, argument(node, "eps", None if not before else 1e-5))
+        )
+        result.meta = dict(node.meta)
+        for combine, name in ((_aten.mul.Tensor, "weight"), (_aten.add.Tensor, "bias")):
+            if (parameter := argument(node, name)) is not None:
+                if parameter_shape is not None:
+                    parameter = graph.call_function(_aten.reshape.default, (parameter, parameter_shape))
+                result = graph.call_function(combine, (result, parameter))
+                result.meta = dict(node.meta)
+    node.replace_all_uses_with(result)
+    graph.erase_node(node)
+
+
 _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.chunk": _split,
     "aten.split": _split,
@@ -81,7 +170,16 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.squeeze": _squeeze,
     "aten.view": _view,
     "aten._unsafe_view": _view,
+    "aten.stack": _stack,
+    "aten.layer_norm": _norm,
+    "aten.rms_norm": _norm,
+    "aten.group_norm": _group_norm,
 }
+
+
+def _not_samples(node: fx.Node, axis: int) -> bool:
+    """Whether an axis of a call's operand has a size of its own, which does not grow with the batch."""
+    return isinstance(operand(node).meta["val"].shape[axis], int)
 
 
 def _axis(node: fx.Node) -> int:

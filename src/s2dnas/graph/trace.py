@@ -1,10 +1,10 @@
 """Capture a network as a graph of functional ATen calls, with the user's qualified names; it stays as it was."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -13,8 +13,13 @@ from torch.export.graph_signature import InputKind
 
 from s2dnas.errors import ModelError
 from s2dnas.graph.calls import module_path, operator_name, result_of
+from s2dnas.graph.fold import fold_weights
 from s2dnas.graph.inplace import make_functional
 from s2dnas.graph.rewrite import reachable, simplify
+from s2dnas.graph.samples import Samples, find_samples
+from s2dnas.graph.unwrap import unused_modules, unwrapped
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +28,10 @@ class Traced:
 
     ``graph`` takes one image batch (N, C, H, W) and parameters as placeholders, and gives logits (N, K).
     ``tensors`` maps the name of each parameter placeholder to its qualified name, ``values`` qualified names to the
-    network's own tensors (not copies). ``shapes`` holds every node's shape for a batch of one, ``scalars`` the value
-    of every node that is a number. ``constants`` names the calls that do not depend on the image, ``aside`` those
-    that do but whose first axis is not that of the samples.
+    network's own tensors (not copies), but for weights that it computes, which are new (``fold``). ``shapes`` holds
+    every node's shape for a batch of one, ``scalars`` the value of every node that is a number. ``constants`` names
+    the calls that do not depend on the image. ``samples`` says of those that do where their samples lie, None where
+    that cannot be told. ``unused`` names the modules that the logits do not need: auxiliary heads, layers left over.
     """
 
     graph: fx.Graph
@@ -37,7 +43,8 @@ class Traced:
     scalars: Mapping[str, Any]
     num_classes: int
     constants: frozenset[str]
-    aside: frozenset[str]
+    samples: Mapping[str, Samples | None]
+    unused: tuple[str, ...]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Traced":
         """Itself: it is never changed, and networks that hold it are copied."""
@@ -53,9 +60,11 @@ class Traced:
 def trace(model: nn.Module, example: Tensor) -> Traced:
     """Capture ``model`` for image batches like ``example`` (N, C, H, W), whatever N.
 
-    Raises ModelError if it cannot be exported, writes into a tensor that shares memory with one that is read later,
-    combines samples, or its output is not one tensor (N, K).
+    DataParallel and the like are taken off; of several logits (N, K) the first are taken, the others are those of
+    auxiliary heads. Raises ModelError if it cannot be exported, writes into a tensor that shares memory with one that
+    is read later, combines samples, or its output is no tensor (N, K).
     """
+    model = unwrapped(model)
     if example.ndim != 4:
         raise ModelError(
             f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
@@ -63,13 +72,18 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
         )
     program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
     make_functional(program.graph)
-    result = _single_output(program.graph)
+    result = _logits(program.graph)
     simplify(program.graph)
     graph = reachable(program.graph, result)
     image, tensors = _inputs(program, graph)
     values = {**program.state_dict, **program.constants}
-    one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
+    unused = tuple(unused_modules(model, {id(values[name]) for name in tensors.values()}))
+    if unused:
+        _log.warning("not needed for the logits, left out: %s", ", ".join(unused))
     constants = _constants(graph, image)
+    fold_weights(graph, constants, tensors, values)
+    one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
+    _refuse_combined_samples(graph, constants, one, two)
     num_classes = _num_classes(one[result_of(graph).name])
     return Traced(
         graph=graph,
@@ -81,7 +95,8 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
         scalars={name: value for name, value in one.items() if not _is_tensor(value)},
         num_classes=num_classes,
         constants=constants,
-        aside=_aside(graph, constants, one, two),
+        samples=find_samples(graph, image, constants, one, two),
+        unused=unused,
     )
 
 
@@ -116,20 +131,27 @@ def _reason(error: Exception) -> str:
     """What the exporter says, in short, and the way out."""
     if "specialized it to be a constant" in str(error):
         return "forward works for one number of samples only; take it from x.shape[0], not from len(x) or a constant"
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
     return (
-        f"{type(error).__name__}: {first[:300]}; make forward free of control flow that depends on values, "
+        f"{_first_line(error)}; make forward free of control flow that depends on values, "
         "or check that the input fits the network"
     )
 
 
-def _single_output(graph: fx.Graph) -> fx.Node:
+def _first_line(error: Exception) -> str:
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+    return f"{type(error).__name__}: {first[:300]}"
+
+
+def _logits(graph: fx.Graph) -> fx.Node:
+    """The network's output, or the first of several that are alike: the others are auxiliary heads'."""
     (results,) = graph.output_node().args
-    if isinstance(results, (tuple, list)) and len(results) == 1 and isinstance(results[0], fx.Node):
-        return results[0]
-    count = len(results) if isinstance(results, (tuple, list)) else 0
+    nodes = [node for node in results if isinstance(node, fx.Node)] if isinstance(results, (tuple, list)) else []
+    shapes = [getattr(node.meta.get("val"), "shape", None) for node in nodes]
+    alike = nodes and len({str(shape) for shape in shapes}) == 1 and len(shapes[0] or ()) == 2
+    if len(nodes) == 1 or alike:
+        return nodes[0]
     raise ModelError(
-        f"the network must give one tensor of logits (N, K), it gives {count} values; wrap it in a module that "
+        f"the network must give one tensor of logits (N, K), it gives {len(nodes)} values; wrap it in a module that "
         "returns the logits alone"
     )
 
@@ -165,10 +187,21 @@ def _run_on_shapes(
             source = images if node.name == image else values[tensors[node.name]]
             environment[node] = torch.empty_like(source, device="meta")
         elif node.op == "call_function":
-            arguments, keywords = fx.map_arg((node.args, node.kwargs), environment.__getitem__)
-            keywords = {name: torch.device("meta") if name == "device" else value for name, value in keywords.items()}
-            environment[node] = node.target(*arguments, **keywords)
+            environment[node] = _on_meta(node, environment)
     return {node.name: value for node, value in environment.items()}
+
+
+def _on_meta(node: fx.Node, environment: Mapping[fx.Node, Any]) -> Any:
+    arguments, keywords = fx.map_arg((node.args, node.kwargs), environment.__getitem__)
+    own = [torch.device("meta") if isinstance(value, torch.device) else value for value in arguments]
+    keywords = {name: torch.device("meta") if name == "device" else value for name, value in keywords.items()}
+    try:
+        return cast(Any, node.target)(*own, **keywords)
+    except Exception as error:  # operators raise what they like
+        raise ModelError(
+            f"{module_path(node) or 'forward'}: {operator_name(node)} works for the batch it was captured with, not "
+            f"for another ({_first_line(error)}); take the number of samples from x.shape[0]"
+        ) from error
 
 
 def _is_tensor(value: Any) -> bool:
@@ -189,23 +222,15 @@ def _constants(graph: fx.Graph, image: str) -> frozenset[str]:
     return frozenset(node.name for node in graph.nodes if node.op == "call_function" and node.name not in dependent)
 
 
-def _aside(
+def _refuse_combined_samples(
     graph: fx.Graph, constants: frozenset[str], one: Mapping[str, Any], two: Mapping[str, Any]
-) -> frozenset[str]:
-    """The calls on images whose first axis is not N, found by comparing batches of one and of two.
-
-    Raises ModelError where the result does not grow with the batch: samples that leave early would change the others.
-    """
-    found = set()
+) -> None:
+    """Raises ModelError where a result does not grow with the batch: samples that leave would change the others."""
     for node in graph.nodes:
         if node.op != "call_function" or node.name in constants or not isinstance(one[node.name], Tensor):
             continue
-        for_one, for_two = _shape(one[node.name]), _shape(two[node.name])
-        if prod(for_one) and prod(for_two) == prod(for_one):
+        if one[node.name].numel() and one[node.name].numel() == two[node.name].numel():
             raise ModelError(
                 f"{module_path(node) or 'forward'}: {operator_name(node)} combines the samples of a batch; "
                 "each sample's logits must depend on its own image alone"
             )
-        if for_one[:1] != (1,) or for_two[:1] != (2,):
-            found.add(node.name)
-    return frozenset(found)

@@ -24,10 +24,11 @@ class Units:
         return ids
 
     def roots(self, ids: Tensor) -> Tensor:
-        """The representative of each id."""
+        """The representative of each id, to which each is linked from now on."""
         roots = self._parent[ids]
         while not torch.equal(roots, further := self._parent[roots]):
             roots = further
+        self._parent[ids] = roots
         return roots
 
     def merge(self, a: Tensor, b: Tensor) -> None:

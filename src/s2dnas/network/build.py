@@ -68,4 +68,4 @@ def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:
 
 def _hand_on(writer: StageWriter, keys: Sequence[Key]) -> list[fx.Node]:
     """The nodes behind keys: what the stage computed itself, or takes from its own carry to pass on."""
-    return [writer.own[name] if stage == writer.index else writer.out.take(name, stage) for name, stage in keys]
+    return [writer.packed(name) if stage == writer.index else writer.out.take(name, stage) for name, stage in keys]

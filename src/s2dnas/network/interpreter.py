@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -11,14 +12,20 @@ from s2dnas.graph.calls import argument_names, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.stage_graph import mode_argument
+from s2dnas.network.stagewise import Read, Stagewise, Versions
+from s2dnas.network.weights import Weights
 
 
 @dataclass(frozen=True)
 class Mode:
-    """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured)."""
+    """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured).
+
+    ``keep`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
+    """
 
     training: bool
     momentum: float | None = None
+    keep: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +36,15 @@ class _Step:
     mode: int | None
     momentum: int | None
     last_use: tuple[str, ...]
+
+    def call(self, mode: Mode, read: Read, arguments: Sequence[Any]) -> Any:
+        """The result for arguments in which values of the graph are still to be read."""
+        own = list(fx.map_arg(tuple(arguments), read))
+        if self.mode is not None and self.mode < len(own):
+            own[self.mode] = mode.training
+        if self.momentum is not None and mode.momentum is not None:
+            own[self.momentum] = mode.momentum
+        return cast(Any, self.node.target)(*own, **fx.map_arg(self.node.kwargs, read))
 
 
 class Interpreter:
@@ -46,15 +62,22 @@ class Interpreter:
         """Itself: it is never changed, and networks that hold it are copied."""
         return self
 
-    def logits(
-        self, x: Tensor, body: Mapping[str, Tensor], heads: Sequence[Mapping[str, Tensor]], mode: Mode
-    ) -> Tensor:
+    def logits(self, x: Tensor, weights: Weights, stagewise: Stagewise, mode: Mode) -> Tensor:
         """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
-        values = self._run(self._body, {self._image: x}, body, mode)
-        return torch.stack([self._run(self._tail, values, head, mode)[self._result] for head in heads])
+        values = self._run(self._body, {self._image: x}, weights.body, stagewise, mode)
+        logits = []
+        for stage, head in enumerate(weights.heads):
+            own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
+            logits.append(self._run(self._tail, own, head, stagewise, mode)[self._result])
+        return torch.stack(logits)
 
     def _run(
-        self, steps: Sequence[_Step], given: Mapping[str, Any], tensors: Mapping[str, Tensor], mode: Mode
+        self,
+        steps: Sequence[_Step],
+        given: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        stagewise: Stagewise,
+        mode: Mode,
     ) -> dict[str, Any]:
         values = dict(given)
 
@@ -63,12 +86,10 @@ class Interpreter:
             return values[node.name] if name is None else tensors[name]
 
         for step in steps:
-            arguments = list(fx.map_arg(step.node.args, read))
-            if step.mode is not None and step.mode < len(arguments):
-                arguments[step.mode] = mode.training
-            if step.momentum is not None and mode.momentum is not None:
-                arguments[step.momentum] = mode.momentum
-            values[step.node.name] = cast(Any, step.node.target)(*arguments, **fx.map_arg(step.node.kwargs, read))
+            if step.node.name in stagewise.names:
+                values[step.node.name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
+            else:
+                values[step.node.name] = step.call(mode, read, step.node.args)
             for name in step.last_use:
                 values.pop(name, None)
         return values

@@ -34,8 +34,18 @@ class Parts:
         """Whether a stage has any part of a value."""
         return len(self.channels(name, stage)) > 0
 
+    def per_stage(self, name: str) -> bool:
+        """Whether each stage has a version of its own of a value."""
+        return name in self.graph.per_stage and bool(self.stages[self.graph.per_stage[name]].any())
+
+    def stage_along(self, name: str, axis: int) -> IntArray:
+        """The stage of each position along an axis on which a value has its channels."""
+        return np.asarray(self.stages[self.layout(name).along(self.size(name, axis))])
+
     def whole(self, name: str) -> bool:
         """Whether a value is all in stage 1."""
+        if self.per_stage(name):
+            return False
         layouts = self.graph.layouts[name]
         parts = (layouts,) if isinstance(layouts, Layout) else layouts
         return all(not self.stages[part.units].any() for part in parts)

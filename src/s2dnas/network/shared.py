@@ -12,6 +12,7 @@ from s2dnas.graph.trace import Traced
 from s2dnas.network.interpreter import Interpreter, Mode
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.network.stagewise import Stagewise
 from s2dnas.network.weights import Weights
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
@@ -35,7 +36,8 @@ class SharedNet(nn.Module):
     def forward(self, x: Tensor, plan: Plan, keep: float = 0.0) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K) of a plan."""
         own = masked(self._graph, self.weights(), stage_masks(self._graph, plan), keep)
-        return self._run.logits(x, own.body, own.heads, Mode(self.training))
+        stagewise = Stagewise(self._traced, self._graph, plan)
+        return self._run.logits(x, own, stagewise, Mode(self.training, keep=keep))
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
@@ -56,6 +58,7 @@ class MaskedNet(MultiExitNet):
     def __init__(self, traced: Traced, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
         self._graph, self._run, self.plan = graph, Interpreter(traced, graph), plan
+        self._stagewise = Stagewise(traced, graph, plan)
         self.keep: float = 0.0
         self.momentum: float | None = None
         self.body = shared.body.with_own_buffers()
@@ -66,7 +69,7 @@ class MaskedNet(MultiExitNet):
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
         own = masked(self._graph, self.weights(), self._masks.tensors(), self.keep)
-        return self._run.logits(x, own.body, own.heads, Mode(self.training, self.momentum))
+        return self._run.logits(x, own, self._stagewise, Mode(self.training, self.momentum, self.keep))
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""

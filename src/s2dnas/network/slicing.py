@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from s2dnas.graph.calls import argument, operand
+from s2dnas.graph.products import factors_of
 
 if TYPE_CHECKING:
     from s2dnas.network.stage import StageWriter
@@ -99,11 +100,26 @@ def regrouped(writer: "StageWriter", node: fx.Node) -> fx.Node:
     return writer.out.repeat(node, arguments, keywords)
 
 
+def multiplied(writer: "StageWriter", node: fx.Node) -> fx.Node:
+    """Products: of an operand that belongs anywhere, this stage's positions along the axis of its channels."""
+    factors, letters = factors_of(node, writer.traced.shapes)
+    axis = writer.parts.layout(node.name).axis
+
+    def read(source: fx.Node) -> Any:
+        own = [factor.axis(letters[axis]) for factor in factors if factor.source is source and axis is not None]
+        if not own or own[0] is None or writer.traced.shapes[source.name][own[0]] == 1:
+            return writer.available(source)
+        return writer.part(source, own[0], writer.channels(node))
+
+    return writer.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
+
+
 SLICERS: dict[str, Slicer] = {
     **dict.fromkeys(["aten.reshape", "aten.expand"], resized),
     "aten.unflatten": unflattened,
     **dict.fromkeys(["aten.pad", "aten.constant_pad_nd"], padded),
-    **dict.fromkeys(["aten.slice", "aten.narrow", "aten.flip"], picked),
+    **dict.fromkeys(["aten.slice", "aten.narrow", "aten.flip", "aten.roll", "reorder"], picked),
     "aten.cat": concatenated,
     "aten.group_norm": regrouped,
+    **dict.fromkeys(["aten.matmul", "aten.bmm", "aten.einsum", "aten.scaled_dot_product_attention"], multiplied),
 }

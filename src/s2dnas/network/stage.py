@@ -4,10 +4,13 @@ import operator
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, fx
 
 from s2dnas.graph.calls import operand, operator_name, result_of
 from s2dnas.graph.channels import IntArray, Mixing
+from s2dnas.graph.cumulative import for_channels
+from s2dnas.graph.samples import FIRST
 from s2dnas.network.parts import Parts
 from s2dnas.network.slicing import SLICERS
 from s2dnas.network.stage_graph import StageGraph, index
@@ -59,15 +62,15 @@ class StageWriter:
         layout, result = self.parts.layout(source.name), self.parts.layout(node.name)
         shape, rank = self.traced.shapes[source.name], len(self.traced.shapes[node.name])
         if layout.axis is not None or result.axis is None:
-            return self._own_or_owner(source)
+            return self.available(source)
         axis = result.axis - rank + len(shape)
         if axis < 0 or shape[axis] == 1:
-            return self._own_or_owner(source)
+            return self.available(source)
         return self.part(source, axis, self.channels(node))
 
     def part(self, source: fx.Node, axis: int, positions: IntArray) -> fx.Node:
         """This stage's part of a value, which is at these positions; of a value that belongs anywhere, these."""
-        value, size = self._own_or_owner(source), self.parts.size(source.name, axis)
+        value, size = self.available(source), self.parts.size(source.name, axis)
         return (
             value if self.parts.layout(source.name).axis is not None else self.out.select(value, axis, positions, size)
         )
@@ -81,11 +84,15 @@ class StageWriter:
         """A call that acts on a part as it acts on the whole."""
         return self.out.repeat(node, *self.arguments(node))
 
-    def _part_of(self, node: fx.Node) -> fx.Node | None:
+    def _part_of(self, node: fx.Node) -> Any:
         """This stage's part of a call's result, None if it has none."""
         here = self.index == 0 or node.name in self.traced.constants
         if self._all_whole(node):
             return self._verbatim(node) if here else None
+        if node.name in self.graph.cumulative:
+            return self._cumulative(node)
+        if self.parts.per_stage(node.name):
+            return self.apply(node)
         if not self.parts.present(node.name, self.index):
             return None
         if (layer := self.graph.layer_of.get(node.name)) is not None:
@@ -101,9 +108,34 @@ class StageWriter:
         """A call on undivided values belongs to the first stage; one that needs no image, to every stage."""
 
         def same(source: fx.Node) -> Any:
-            return self._numbers[source.name] if source.name in self._numbers else self._own_or_owner(source)
+            return self._numbers[source.name] if source.name in self._numbers else self.available(source)
 
         return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), same))
+
+    def _cumulative(self, node: fx.Node) -> Any:
+        """A call on all features so far; of a result with channels, this stage's own."""
+        source, axis = operand(node), self.graph.cumulative[node.name]
+        own, kept = self.parts.per_stage(node.name), self.parts.stage_along(source.name, axis)
+        if not own and not (kept == self.index).any():
+            return None
+        found = [self._stage_part(source, stage) for stage in range(self.index + 1) if (kept == stage).any()]
+        if not found:
+            return self._nothing(node)
+        joined, count = self.out.concatenate(found, axis), int((kept <= self.index).sum())
+        arguments = for_channels(node, len(self.traced.shapes[source.name]), axis, count)
+        result = self.out.repeat(node, [joined, *self.number(arguments[1:])], self.number(node.kwargs))
+        first = int((kept < self.index).sum())
+        return result if own else self.out.select(result, axis, np.arange(first, count), count)
+
+    def _nothing(self, node: fx.Node) -> Any:
+        """What a call gives that reads no feature at all, since all of them come later: zeros."""
+        shapes = self.traced.shapes[node.name]
+        several = bool(shapes) and isinstance(shapes[0], tuple)
+        zeros = [
+            self.out.call(torch.ops.aten.new_zeros.default, self.out.image, [self.out.samples(), *shape[1:]])
+            for shape in (shapes if several else [shapes])
+        ]
+        return tuple(zeros) if several else zeros[0]
 
     def _mixing(self, node: fx.Node, layer: Mixing) -> fx.Node:
         """A mixing layer on the features that this stage may read: those parts of its weight alone."""
@@ -126,7 +158,7 @@ class StageWriter:
         arguments = [source, weight, *node.args[2:]]
         if len(arguments) > 2 and isinstance(bias := node.args[2], fx.Node):
             name = self.traced.tensors.get(bias.name)
-            own = self._own_or_owner(bias) if name is None else self.out.tensor(name, self._body[name][index(rows)])
+            own = self.available(bias) if name is None else self.out.tensor(name, self._body[name][index(rows)])
             arguments[2] = own
         return self.out.repeat(node, arguments, node.kwargs)
 
@@ -137,6 +169,8 @@ class StageWriter:
     def _joined(self, node: fx.Node, stages: list[int]) -> fx.Node:
         """What a mixing layer reads: the parts of these stages, concatenated."""
         source = operand(node)
+        if self.parts.per_stage(source.name):
+            return self.own[source.name]
         found = [self._stage_part(source, stage) for stage in stages if self.parts.present(source.name, stage)]
         return self.out.concatenate(found, -1 if operator_name(node) == "aten.linear" else 1)
 
@@ -146,12 +180,29 @@ class StageWriter:
             return self.out.image
         if stage == self.index or source.name in self.traced.constants:
             return self.own[source.name]
-        return self.out.take(source.name, stage)
+        return self._unpacked(source.name, self.out.take(source.name, stage))
 
-    def _own_or_owner(self, source: fx.Node) -> fx.Node:
+    def packed(self, name: str) -> fx.Node:
+        """This stage's part of a value as it is handed on: with the samples along its first axis."""
+        value, samples = self.own[name], self.traced.samples.get(name) or FIRST
+        if samples == FIRST:
+            return value
+        moved = self.out.call(torch.ops.aten.movedim.int, value, samples.axis, 0)
+        return self.out.call(torch.ops.aten.unflatten.int, moved, 0, [-1, samples.count])
+
+    def _unpacked(self, name: str, value: fx.Node) -> fx.Node:
+        samples = self.traced.samples.get(name) or FIRST
+        if samples == FIRST:
+            return value
+        flat = self.out.call(torch.ops.aten.flatten.using_ints, value, 0, 1)
+        return self.out.call(torch.ops.aten.movedim.int, flat, 0, samples.axis)
+
+    def available(self, source: fx.Node) -> fx.Node:
         """This stage's part of a divided value; an undivided one from the stage that owns it."""
         if (name := self.traced.tensors.get(source.name)) is not None:
             return self._parameter(source, name)
+        if self.parts.per_stage(source.name):
+            return self.own[source.name]
         divided = self.parts.layout(source.name).axis is not None and not self.parts.whole(source.name)
         return self._stage_part(source, self.index if divided else self.parts.owner(source.name))
 
@@ -159,7 +210,7 @@ class StageWriter:
         """A parameter: its slice along the axis that runs with the channels."""
         value, layout = self._body[name], self.graph.layouts.get(source.name)
         axis = None if layout is None else self.parts.layout(source.name).axis
-        if axis is not None:
+        if axis is not None and not self.parts.whole(source.name):
             value = value.index_select(axis, index(self.channels(source)).to(value.device))
         return self.out.tensor(name, value)
 
@@ -175,7 +226,7 @@ class StageWriter:
             if (name := self.traced.tensors.get(source.name)) is not None:
                 alias = f"{name}_of_classifier" if name in self._body else name
                 return self.out.tensor(name, self._columns(layer, name), alias)
-            return self.own[source.name] if source.name in self.graph.tail else self._own_or_owner(source)
+            return self.own[source.name] if source.name in self.graph.tail else self.available(source)
 
         return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
 

@@ -1,0 +1,63 @@
+"""Weights that a network computes from parameters (weight standardisation, re-parameterisation) become parameters.
+
+A stage has slices of weights. What the static network makes of a whole weight cannot be made of a slice, so it is
+made once, when the network is captured; training goes on with the result.
+"""
+
+from collections.abc import Iterator, Set
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+
+from s2dnas.graph.calls import argument, operator_name
+
+
+def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], values: dict[str, Tensor]) -> None:
+    """Put a placeholder of its own in the place of each computed weight or bias of a convolution or linear layer.
+
+    ``constants`` names the calls that do not depend on the image; ``tensors`` and ``values`` get the new placeholders.
+    """
+    for computed in dict.fromkeys(_computed(graph, constants)):
+        with torch.no_grad():
+            result: Tensor = _evaluate(computed, tensors, values)
+        first = tensors[next(_parameters(computed, tensors)).name]
+        with graph.inserting_before(next(iter(graph.nodes))):
+            placeholder = graph.placeholder(f"{computed.name}_folded")
+        name = f"{first}_folded"
+        tensors[placeholder.name] = name
+        values[name] = nn.Parameter(result.clone())
+        computed.replace_all_uses_with(placeholder)
+        _erase_unused(graph, computed)
+
+
+def _computed(graph: fx.Graph, constants: Set[str]) -> Iterator[fx.Node]:
+    for node in graph.nodes:
+        if operator_name(node).startswith(("aten.conv", "aten.linear")):
+            for value in (argument(node, "weight"), argument(node, "bias")):
+                if isinstance(value, fx.Node) and value.name in constants:
+                    yield value
+
+
+def _parameters(node: fx.Node, tensors: dict[str, str]) -> Iterator[fx.Node]:
+    """The tensors of the network that a value is computed from, first those of its first operand."""
+    for source in node.all_input_nodes:
+        if source.name in tensors:
+            yield source
+        else:
+            yield from _parameters(source, tensors)
+
+
+def _evaluate(node: fx.Node, tensors: dict[str, str], values: dict[str, Tensor]) -> Any:
+    if node.name in tensors:
+        return values[tensors[node.name]]
+    arguments = fx.map_arg((node.args, node.kwargs), lambda source: _evaluate(source, tensors, values))
+    return cast(Any, node.target)(*arguments[0], **arguments[1])
+
+
+def _erase_unused(graph: fx.Graph, node: fx.Node) -> None:
+    if not node.users and node.op != "placeholder":
+        sources = list(node.all_input_nodes)
+        graph.erase_node(node)
+        for source in sources:
+            _erase_unused(graph, source)
