@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ class AdaptiveNet(nn.Module, ABC):
         return self.run(x, skip=False).logits
 
 
-def module_macs(module: nn.Module, *inputs: Tensor) -> int:
+def module_macs(module: nn.Module, *inputs: Any) -> int:
     """Multiply-adds of one call in eval mode, for all samples of the inputs."""
     training = module.training
     module.eval()
