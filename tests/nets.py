@@ -606,3 +606,18 @@ def neighbouring_channels() -> nn.Module:
 
     layers = {"stem": conv_bn(3, 7), "gate": nn.Conv1d(1, 1, 3, padding=1, bias=False), "last": conv_bn(7, 6)}
     return Calls(forward, **layers, fc=nn.Linear(6, CLASSES))
+
+
+@net
+def channels_beside_samples() -> nn.Module:
+    """Channels become samples for a while (MobileViT), in a region with a setting of its own."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.a(F.relu(m.stem(x))))
+        n, c, h, w = x.shape
+        with torch.autocast("cpu", enabled=False):
+            x = F.relu(x.reshape(n * c, h, w).transpose(1, 2).reshape(n, c, h, w))
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    layers = {"stem": conv_bn(3, 6), "a": conv_bn(6, 5), "last": conv_bn(5, 7)}
+    return Calls(forward, **layers, fc=nn.Linear(7, CLASSES))

@@ -105,6 +105,7 @@ def test_channels_per_unit() -> None:
     ("name", "expected"),
     [
         ("running_sum", {("", "aten.cumsum", "no rule for this operator")}),
+        ("channels_beside_samples", {("", "aten.reshape", "its channels lie along the axis of the samples")}),
         ("neighbouring_channels", {("gate", "aten.conv1d", "the channels of its input do not lie along axis 1")}),
     ],
 )

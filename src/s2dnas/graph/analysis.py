@@ -66,6 +66,7 @@ class Analysis:
             if node.name not in self.traced.constants and self.traced.samples[node.name] is None:
                 raise NotDivisibleError("the samples of its result cannot be told apart")
             ids = rule(self, node)
+            self._check_samples(node, ids)
         except NotDivisibleError as error:
             ids = self._keep_whole(node, str(error))
         self.layouts[node.name] = compress(ids, self.units) if isinstance(ids, Tensor) else ids
@@ -222,6 +223,12 @@ class Analysis:
                 name: self.units.roots(ids).numpy() for name, ids in self._per_stage.items() if name not in tail
             },
         )
+
+    def _check_samples(self, node: fx.Node, ids: Ids) -> None:
+        """A part of an axis that channels share with samples would have parts of all samples."""
+        samples = self.traced.samples.get(node.name)
+        if samples is not None and any(part.ndim and part.shape[samples.axis] > 1 for part in _parts(ids)):
+            raise NotDivisibleError("its channels lie along the axis of the samples")
 
     def _find_versions(self, node: fx.Node) -> None:
         """What has no channels but is computed from channels, or from such a value, differs from stage to stage."""

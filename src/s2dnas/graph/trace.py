@@ -14,6 +14,7 @@ from torch.export.graph_signature import InputKind
 from s2dnas.errors import ModelError
 from s2dnas.graph.calls import module_path, operator_name, result_of
 from s2dnas.graph.fold import fold_weights
+from s2dnas.graph.inline import inline_regions
 from s2dnas.graph.inplace import make_functional
 from s2dnas.graph.rewrite import reachable, simplify
 from s2dnas.graph.samples import Samples, find_samples
@@ -71,6 +72,7 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
             "give one image as example[None]"
         )
     program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
+    inline_regions(program.graph_module)
     make_functional(program.graph)
     result = _logits(program.graph)
     simplify(program.graph)
