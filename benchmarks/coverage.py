@@ -2,7 +2,8 @@
 
     python benchmarks/coverage.py --json results/coverage.json --markdown docs/coverage.md
 
-Rows that FILE already holds are kept; ``--again`` measures them anew. Weights are random, nothing is downloaded.
+Rows that FILE already holds are kept; ``--again lacking`` measures those anew that are not proven equal or not wholly
+divisible. Weights are random, nothing is downloaded.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def _load_exporter() -> None:
 
 
 def _outdated(row: Row, again: str) -> bool:
-    return again == "all" or (again == "failed" and not row.get("proven"))
+    return again == "all" or (again == "lacking" and bool(row["reason"]))
 
 
 def _line(row: Row) -> str:
@@ -121,7 +122,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Which networks of torchvision and timm s2dnas takes.")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="rows; those in it are kept")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="SOURCE:MODEL with * and ?")
-    parser.add_argument("--again", choices=("failed", "all"), default="", help="measure such rows anew")
+    parser.add_argument("--again", choices=("lacking", "all"), default="", help="lacking: with a reason")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table of all rows")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for one model")
     return parser.parse_args()

@@ -100,14 +100,15 @@ def _fill(row: Row, rng: np.random.Generator) -> None:
         row["raised"] = next((check.failure for check in verification.checks if check.failure), "")
 
 
-def what_stays_whole(whole: tuple[Whole, ...]) -> str:
+def what_stays_whole(whole: tuple[Whole, ...], most: int = 4) -> str:
     """Operators that keep channels whole, the most frequent first, each with its reason and the first place."""
     count = Counter((item.operator, item.reason) for item in whole)
     first = {(item.operator, item.reason): item.module for item in reversed(whole)}
-    return "; ".join(
+    named = [
         f"{operator} ({times}x, first in {first[operator, reason] or 'forward'}): {reason}"
-        for (operator, reason), times in count.most_common()
-    )
+        for (operator, reason), times in count.most_common(most)
+    ]
+    return "; ".join([*named, f"and {len(count) - most} more"] if len(count) > most else named)
 
 
 def _smallest_example(model: nn.Module) -> Tensor:

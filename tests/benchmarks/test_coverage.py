@@ -83,7 +83,7 @@ def test_rows_are_kept_and_measured_again_when_asked(tmp_path: Path) -> None:
     file, page = tmp_path / "rows.json", tmp_path / "page.md"
     asked = ("--json", str(file), "--only", "torchvision:squeezenet1_1")
     assert "1/1 torchvision:squeezenet1_1 100.0%" in run(*asked)
-    assert run(*asked) == run(*asked, "--again", "failed") == ""
+    assert run(*asked) == run(*asked, "--again", "lacking") == ""
     assert "1/1" in run(*asked, "--again", "all", "--markdown", str(page))
     assert [row["model"] for row in json.loads(file.read_text())["rows"]] == ["squeezenet1_1"]
     assert "| squeezenet1_1 | 64 |" in page.read_text()
@@ -106,6 +106,9 @@ def test_what_stays_whole_is_summed_up() -> None:
     assert text == (
         "aten.softmax (2x, first in layer1.attention): it runs over channels; "
         "aten.sort (1x, first in forward): no rule for this operator"
+    )
+    assert what_stays_whole((*softmax, Whole("", "aten.sort", "no rule for this operator")), most=1).endswith(
+        "it runs over channels; and 1 more"
     )
     assert what_stays_whole(()) == ""
 

@@ -129,7 +129,7 @@ def _is_static_with_zeros(model: nn.Module, graph: ChannelGraph) -> bool:
     tail, and no call reads all channels so far, which are more in the static network.
     """
     names = [layer.weight for layer in graph.mixing]
-    reads_all = getattr(graph, "cumulative", {}) or getattr(graph, "per_stage", {})
+    reads_all = graph.cumulative or graph.per_stage
     return not reads_all and len(set(names)) == len(names) and set(names) <= dict(model.named_parameters()).keys()
 
 
