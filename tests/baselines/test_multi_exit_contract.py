@@ -3,9 +3,11 @@
 import copy
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -22,6 +24,8 @@ from s2dnas.models.resnet import ResNet
 from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry, StagedNet
 from s2dnas.space.division import search_space
+from s2dnas.training.loop import Objective, fit
+from s2dnas.training.recipe import Recipe
 
 CLASSES, IMAGE = 3, (3, 16, 16)
 TOLERANCE = 1e-9
@@ -126,18 +130,12 @@ def test_gradients_reach_every_parameter(name: str) -> None:
 
 
 @EVERY_NET
-def test_training_lowers_the_loss(name: str) -> None:
+def test_the_training_loop_lowers_the_loss(name: str, tmp_path: Path) -> None:
     net, images, labels = made(name)
-    net.train()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
-    losses = []
-    for _ in range(8):
-        optimizer.zero_grad()
-        loss = JointLoss()(net, images, labels, torch.Generator())
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    assert losses[-1] < losses[0]
+    objective = Objective(net.float(), JointLoss(), lambda _: iter([(images.float(), labels)]), 1)
+    recipe = Recipe(epochs=8, learning_rate=0.05, warmup_epochs=0)
+    history = fit(objective, recipe, fabric=Fabric(accelerator="cpu"), checkpoint=tmp_path / "checkpoint", seed=0)
+    assert history[-1].loss < history[0].loss
 
 
 @EVERY_NET
