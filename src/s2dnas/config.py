@@ -4,7 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,9 @@ class Section(BaseModel):
     """Frozen; an unknown key is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Kind = TypeVar("Kind", bound=Section)
 
 
 class DataSettings(Section):
@@ -106,13 +109,19 @@ def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, gi
     With weights of the static network given, they are used as they are unless ``static.epochs`` is set.
     Raises SettingsError with all faults at once; for an unknown key it offers the nearest one.
     """
-    content = _read(file) if file is not None else {}
-    for override in overrides:
-        _override(content, override)
+    content = content_of(file, overrides)
     static = content.setdefault("static", {})
     if given_weights and isinstance(static, dict):
         static.setdefault("epochs", 0)
-    return validated(content)
+    return validated(content, Settings)
+
+
+def content_of(file: Path | None, overrides: Iterable[str]) -> dict[str, Any]:
+    """What a TOML file says, ``key=value`` pairs on top; unchecked. Raises SettingsError if it cannot be read."""
+    content = _read(file) if file is not None else {}
+    for override in overrides:
+        _override(content, override)
+    return content
 
 
 def changed(settings: Settings) -> list[str]:
@@ -131,12 +140,12 @@ def _changed(given: Mapping[str, Any], default: Mapping[str, Any], prefix: str) 
     return pairs
 
 
-def validated(content: Mapping[str, Any]) -> Settings:
+def validated(content: Mapping[str, Any], kind: type[Kind]) -> Kind:
     """Settings of nested dicts, as TOML or JSON hold them. Raises SettingsError with all faults at once."""
     try:
-        return Settings.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        faults = [_fault(fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()]
+        faults = [_fault(kind, fault["loc"], fault["type"], fault["msg"], fault["input"]) for fault in error.errors()]
         raise SettingsError("\n".join(faults)) from error
 
 
@@ -165,18 +174,17 @@ def _override(content: dict[str, Any], override: str) -> None:
     content[name] = value
 
 
-def _fault(place: tuple[int | str, ...], kind: str, message: str, given: Any) -> str:
+def _fault(section: type[Section], place: tuple[int | str, ...], kind: str, message: str, given: Any) -> str:
     path = ".".join(map(str, place))
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown setting {path!r}{nearest(str(place[-1]), _names(place[:-1]))}"
+        return f"unknown setting {path!r}{nearest(str(place[-1]), _names(section, place[:-1]))}"
     if kind == "value_error":  # a section's own check, whose message names the values
         return f"setting {path!r}: {message.removeprefix('Value error, ')}"
     return f"setting {path!r}: {message}, not {given!r}"
 
 
-def _names(place: tuple[int | str, ...]) -> list[str]:
-    """The settings that a section knows."""
-    section: Any = Settings()
+def _names(section: Any, place: tuple[int | str, ...]) -> list[str]:
+    """The settings that a section of a section knows."""
     for name in place:
-        section = getattr(section, str(name))
-    return list(getattr(type(section), "model_fields", None) or section.__dataclass_fields__)
+        section = section.model_fields[str(name)].annotation
+    return list(getattr(section, "model_fields", None) or section.__dataclass_fields__)

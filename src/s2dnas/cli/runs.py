@@ -1,7 +1,5 @@
 """Commands that work on a run folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,13 +77,13 @@ def report(folder: Out) -> None:
 
 
 def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
-    from s2dnas.cli.watching import watching
+    from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.pipeline.steps import do
     from s2dnas.report.console import summary_table
     from s2dnas.report.content import ReportContent
 
-    with watching() as watch, _stoppable(folder):
+    with watching() as watch, stoppable(f"s2dnas resume {folder}"):
         opened = open_run(folder, start, watch)
         for name in names:
             do(opened, name)
@@ -95,13 +93,3 @@ def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
         for warning in content.warnings:
             console.print(Text.assemble(("warning:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
-
-
-@contextmanager
-def _stoppable(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        way_on = f"'s2dnas resume {folder}' goes on"
-        console.print(f"stopped; what was finished is in {folder}, and {way_on}", soft_wrap=True)
-        raise typer.Exit(130) from None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from s2dnas.cli.app import console
@@ -27,3 +28,13 @@ def watching() -> Iterator[Callable[[str, Moment], None]]:
             bars.update(tasks[step], completed=moment.done)
 
         yield watch
+
+
+@contextmanager
+def stoppable(way_on: str) -> Iterator[None]:
+    """Ctrl-C ends in a sentence that names the command which goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"stopped; what was finished is kept, and '{way_on}' goes on", soft_wrap=True)
+        raise typer.Exit(130) from None

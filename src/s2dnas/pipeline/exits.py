@@ -34,12 +34,15 @@ def evaluate(run: Run) -> None:
     """Answer the test split: the dynamic network's exit table, and the static networks' accuracies."""
     rules(run)  # the test split is not read before thresholds are set
     start = time.perf_counter()
-    test = list(run.plain(run.splits.test))
-    collect(trained(run), test, run.settings.exits.confidence).save(run.folder / "test.npz")
-    content = {"static": static_accuracy(run.static, test)}
-    if run.settings.equal:
-        content["equal"] = static_accuracy(run.trained_static("equal"), test)
+    collect(trained(run), run.plain(run.splits.test), run.settings.exits.confidence).save(run.folder / "test.npz")
+    steps = ["static", "equal"] if run.settings.equal else ["static"]
+    content = {step: static_on_test(run, step) for step in steps}
     write_json(run.folder / "static.json", "static", content | {"seconds": time.perf_counter() - start})
+
+
+def static_on_test(run: Run, step: str) -> float:
+    """The accuracy on the test split of the static network as a step left it."""
+    return static_accuracy(run.trained_static(step), run.plain(run.splits.test))
 
 
 def rules(run: Run) -> dict[str, ExitRule]:

@@ -1,18 +1,16 @@
 """Open a run folder: a new one, whose start is checked before anything is written, or one that is there."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from s2dnas.artifacts import read_json, write_json
-from s2dnas.config import validated
+from s2dnas.config import Settings, validated
 from s2dnas.errors import ArtifactError
 from s2dnas.pipeline.check import check
-from s2dnas.pipeline.run import Run, Start, unwatched
-from s2dnas.training.loop import Progress
+from s2dnas.pipeline.run import Run, Start, Watch, unwatched
 
 
-def open_run(folder: Path, start: Start | None, watch: Callable[[str, Progress], None] = unwatched) -> Run:
+def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run:
     """The run of a folder: a new one if ``start`` is given and none is there.
 
     Raises ArtifactError if there is none and ``start`` is None, or if the folder was started with something else, and
@@ -29,10 +27,10 @@ def open_run(folder: Path, start: Start | None, watch: Callable[[str, Progress],
     return run
 
 
-def _found(path: Path, start: Start | None, watch: Callable[[str, Progress], None]) -> Run:
+def _found(path: Path, start: Start | None, watch: Watch) -> Run:
     content = read_json(path, "run")
     try:
-        found = Start(content["model"], content["data"], content["weights"], validated(content["settings"]))
+        found = Start(content["model"], content["data"], content["weights"], validated(content["settings"], Settings))
     except KeyError as error:
         raise ArtifactError(f"{path} lacks {error}; start a new run folder") from error
     if start is not None and start != found:

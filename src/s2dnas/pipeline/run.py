@@ -1,6 +1,8 @@
 """A run: a folder, what it was started with, and what its steps share."""
 
 import zlib
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +30,7 @@ from s2dnas.training.checkpoint import load_checkpoint
 from s2dnas.training.loop import Batch, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from lightning_fabric import Fabric
 
@@ -52,6 +54,9 @@ class Start:
         return {"model": self.model, "data": self.data, "weights": self.weights, "settings": settings}
 
 
+Watch = Callable[[str, Progress], None]
+
+
 def unwatched(step: str, progress: Progress) -> None:
     """Nobody watches."""
 
@@ -62,7 +67,7 @@ class Run:
 
     folder: Path
     start: Start
-    watch: "Callable[[str, Progress], None]" = field(default=unwatched)
+    watch: Watch = field(default=unwatched)
 
     @property
     def settings(self) -> Settings:
@@ -72,6 +77,13 @@ class Run:
     def seed(self, purpose: str) -> int:
         """A seed of its own for each purpose."""
         return zlib.crc32(f"{self.settings.seed}/{purpose}".encode())
+
+    @contextmanager
+    def drawing(self, purpose: str) -> "Iterator[None]":
+        """Fresh weights that are made inside are drawn from the run's seed; the global generator stays as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed(purpose))
+            yield
 
     @cached_property
     def fabric(self) -> "Fabric":
@@ -99,8 +111,7 @@ class Run:
     def new_static(self) -> nn.Module:
         """The static network as the run starts with it: given weights, or fresh ones drawn from the seed."""
         channels, *_ = self.splits.train.image_shape
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed("weights"))
+        with self.drawing("weights"):
             model = build(self.start.model, self.splits.train.num_classes, channels)
         if self.start.weights is not None:
             self._load(model, Path(self.start.weights))

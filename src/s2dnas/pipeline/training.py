@@ -42,16 +42,22 @@ def train_shared(run: Run, shared: SharedNet) -> None:
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
         return multi_exit_loss(net(x, draw_around_a_profile(space, rng)), y, _teach(teacher, x), weights)
 
-    _fit(run, "shared", shared, run.settings.shared, loss)
+    fit_step(run, "shared", shared, run.settings.shared, loss)
+
+
+def plan_loss(run: Run) -> Loss:
+    """What the network of a plan is trained for: the labels, and the static network's answers."""
+    teacher, weights = run.static, run.settings.loss
+
+    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
+        return multi_exit_loss(net(x), y, _teach(teacher, x), weights)
+
+    return loss
 
 
 def train_plan(run: Run) -> None:
     """Train the network of the plan, as a masked network: one static pass gives the logits of all stages."""
     net = chosen(run)
-    teacher, weights = run.static, run.settings.loss
-
-    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
-        return multi_exit_loss(net(x), y, _teach(teacher, x), weights)
 
     def validate() -> dict[str, float]:
         net.keep = 0.0
@@ -61,7 +67,7 @@ def train_plan(run: Run) -> None:
     def fade(progress: float) -> None:
         net.keep = max(0.0, 1 - progress / run.settings.fade) if run.settings.fade else 0.0
 
-    _fit(run, "train", net, run.settings.train, loss, validate, fade)
+    fit_step(run, "train", net, run.settings.train, plan_loss(run), validate, fade)
 
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
@@ -71,10 +77,10 @@ def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
     def validate() -> dict[str, float]:
         return {"accuracy": static_accuracy(model, run.plain(run.splits.search))}
 
-    _fit(run, step, model, recipe, loss, validate)
+    fit_step(run, step, model, recipe, loss, validate)
 
 
-def _fit(
+def fit_step(
     run: Run,
     step: str,
     module: nn.Module,
@@ -83,6 +89,7 @@ def _fit(
     validate: Validate = dict,
     prepare: Prepare = unprepared,
 ) -> None:
+    """Train a module on the run's training split, or go on with it; its state is kept in the step's folder."""
     batches, count = run.training(recipe.batch_size)
     fit(
         Objective(module, loss, batches, count, validate, prepare),

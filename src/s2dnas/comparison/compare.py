@@ -1,0 +1,136 @@
+"""Measure every method for every seed, as far as that is not done yet, and write what was found."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from s2dnas.artifacts import read_json, replacing, write_json
+from s2dnas.comparison.contenders import measure
+from s2dnas.comparison.measured import Measured
+from s2dnas.comparison.settings import CompareSettings
+from s2dnas.config import validated
+from s2dnas.errors import ArtifactError, ModelError
+from s2dnas.pipeline.exits import static_on_test
+from s2dnas.pipeline.opening import open_run
+from s2dnas.pipeline.run import Run, Start, Watch
+from s2dnas.pipeline.steps import do
+
+_log = logging.getLogger(__name__)
+
+
+class Static(BaseModel):
+    """The static network that all methods are compared with: trained for as many epochs as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int
+    accuracy: float
+    macs: int
+    params: int
+    epochs: int
+
+
+class Comparison(BaseModel):
+    """All that was found: the static network, and the curve of each method, per seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    data: str
+    static: tuple[Static, ...]
+    curves: tuple[tuple[str, int, Measured], ...]
+    not_applicable: dict[str, str]
+    settings: dict[str, JsonValue]
+
+
+def compare(settings: CompareSettings, folder: Path, watch: Watch) -> Comparison:
+    """Train what is missing and measure it; finished parts are read, so a comparison that was killed goes on.
+
+    Raises ArtifactError if the folder holds a comparison with other settings.
+    """
+    _same(settings, folder / "comparison.json")
+    static: list[Static] = []
+    curves: list[tuple[str, int, Measured]] = []
+    reasons: dict[str, str] = {}
+    for seed in settings.seeds:
+        run = _open(settings, seed, folder / f"seed-{seed}", watch)
+        do(run, "static")
+        do(run, "equal")
+        static.append(_static(run))
+        for method in settings.methods:
+            if method in reasons:
+                continue
+            try:
+                curves.append((method, seed, measure(method, run, settings)))
+            except ModelError as error:
+                reasons[method] = str(error)
+                _log.info("%s does not apply: %s", method, error)
+    return Comparison(
+        model=settings.model,
+        data=settings.data,
+        static=tuple(static),
+        curves=tuple(curves),
+        not_applicable=reasons,
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+def save(found: Comparison, folder: Path, plot: str, table: str) -> None:
+    """Write compare.json for programs, compare.svg and compare.md."""
+    write_json(folder / "compare.json", "compare", _content(found))
+    for name, text in (("compare.svg", plot), ("compare.md", table)):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(text)
+
+
+def _content(found: Comparison) -> dict[str, Any]:
+    accuracies = [static.accuracy for static in found.static]
+    return {
+        "model": found.model,
+        "data": found.data,
+        "static": {
+            "accuracy": sum(accuracies) / len(accuracies),
+            "macs": found.static[0].macs,
+            "seeds": [static.model_dump(mode="json") for static in found.static],
+        },
+        "curves": [
+            {"method": method, "seed": seed, **measured.model_dump(mode="json")}
+            for method, seed, measured in found.curves
+        ],
+        "not_applicable": [{"method": method, "reason": reason} for method, reason in found.not_applicable.items()],
+        "settings": found.settings,
+    }
+
+
+def _same(settings: CompareSettings, path: Path) -> None:
+    """Refuse a folder that was begun with other settings; more seeds and methods may be added to it."""
+    if path.exists():
+        found = validated(read_json(path, "comparison"), CompareSettings)
+        free = {"seeds": (), "methods": ()}
+        if found.model_copy(update=free) != settings.model_copy(update=free):
+            raise ArtifactError(f"{path.parent} holds a comparison with other settings; give another --out")
+    write_json(path, "comparison", settings.model_dump(mode="json"))
+
+
+def _open(settings: CompareSettings, seed: int, folder: Path, watch: Watch) -> Run:
+    own = settings.run.model_copy(update={"seed": seed, "equal": True})
+    return open_run(folder, Start(settings.model, settings.data, settings.weights, own), watch)
+
+
+def _static(run: Run) -> Static:
+    settings = run.settings
+    return Static(
+        seed=settings.seed,
+        accuracy=static_on_test(run, "equal"),
+        macs=run.graph.macs,
+        params=sum(p.numel() for p in run.static.parameters()),
+        epochs=settings.static.epochs + settings.shared.epochs + settings.train.epochs,
+    )
+
+
+def methods_of(found: Comparison) -> Sequence[str]:
+    """The methods that were measured, in the order of the settings."""
+    return list(dict.fromkeys(method for method, _, _ in found.curves))

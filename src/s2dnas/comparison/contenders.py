@@ -1,0 +1,171 @@
+"""Each method on the same run: the same splits, batches and number of epochs, thresholds from the calibration split.
+
+What starts from the trained static network trains for as many epochs as the shared and the chosen network of s2dnas
+together; what starts from fresh weights, for the static network's epochs on top.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import nn
+
+from s2dnas.artifacts import read_json, write_json
+from s2dnas.baselines import branchynet as branchynets
+from s2dnas.baselines.adaptive import AdaptiveNet, evaluate
+from s2dnas.baselines.blockdrop import blockdrop
+from s2dnas.baselines.blockdrop_training import CurriculumLoss, FinetuningLoss
+from s2dnas.baselines.joint_loss import JointLoss
+from s2dnas.baselines.lccl import label_loss, lccl
+from s2dnas.baselines.msdnet import msdnet
+from s2dnas.baselines.naive import cascade, uniform
+from s2dnas.baselines.q_family import q_family
+from s2dnas.comparison.measured import Found, Measured, by_outcomes, by_rules, by_thresholds
+from s2dnas.comparison.settings import CompareSettings
+from s2dnas.evaluation.collect import collect
+from s2dnas.exits import ExitTable
+from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.pipeline.networks import trained
+from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.steps import do
+from s2dnas.pipeline.training import Loss, fit_step, plan_loss
+from s2dnas.training.checkpoint import read_history
+from s2dnas.training.recipe import Recipe
+
+Contender = Callable[[Run, CompareSettings], Measured]
+
+
+def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
+    """Train a method as far as it is not trained yet, and measure it; what is finished is only read.
+
+    Raises ModelError if the method does not apply to the network.
+    """
+    path = run.folder / method / "measured.json"
+    if not path.exists():
+        write_json(path, "measured", CONTENDERS[method](run, settings).model_dump(mode="json"))
+    return Measured.model_validate(read_json(path, "measured"))
+
+
+def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
+    for step in ("search", "train", "calibrate", "evaluate"):
+        do(run, step)
+    calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
+    found = by_thresholds(calibrate, test, run.graph.macs, settings.budgets)
+    return _measured(run, found, trained(run), "shared", "train")
+
+
+def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
+    net = uniform(run.traced, run.graph, run.space)
+    return _thresholds(run, settings, "naive-uniform", net, plan_loss(run), _continued(run))
+
+
+def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
+    net = cascade(run.traced, run.graph, settings.cascade)
+    return _thresholds(run, settings, "naive-cascade", net, JointLoss(), _continued(run))
+
+
+def _branchynet(run: Run, settings: CompareSettings) -> Measured:
+    with run.drawing("branchynet"):
+        net = branchynets.branchynet(run.traced, settings.branchynet)
+    loss = JointLoss(settings.branchynet.alpha)
+    return _thresholds(run, settings, "branchynet", net, loss, _continued(run), branchynets.CONFIDENCE)
+
+
+def _msdnet(run: Run, settings: CompareSettings) -> Measured:
+    return _thresholds(run, settings, "msdnet", _new_msdnet(run, settings), JointLoss(), _from_scratch(run))
+
+
+def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
+    """The same network as ``msdnet``, with thresholds of its own kind."""
+    net = _new_msdnet(run, settings)
+    fit_step(run, "msdnet", net, _from_scratch(run), JointLoss())
+    calibrate, test = (_table(run, "msdnet", net, split) for split in ("calibrate", "test"))
+    found = by_rules(q_family(calibrate), calibrate, test, run.graph.macs, settings.budgets)
+    return _measured(run, found, net, "msdnet")
+
+
+def _lccl(run: Run, settings: CompareSettings) -> Measured:
+    with run.drawing("lccl"):
+        net = lccl(run.static, settings.lccl, run.splits.train.image_shape)
+    fit_step(run, "lccl", net, _from_scratch(run), label_loss)
+    return _measured(run, _outcomes(run, settings, net), net, "lccl")
+
+
+def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
+    with run.drawing("blockdrop"):
+        net = blockdrop(run.static, run.splits.train.image_shape)
+    continued = _continued(run)
+    first = replace(continued, epochs=continued.epochs // 2, learning_rate=settings.blockdrop_rate)
+    second = replace(first, epochs=continued.epochs - first.epochs)
+    net.base.requires_grad_(False)
+    _, batches = run.training(first.batch_size)
+    fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop, first.epochs * batches))
+    net.base.requires_grad_(True)
+    fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
+    return _measured(run, _outcomes(run, settings, net), net, "blockdrop-policy", "blockdrop")
+
+
+CONTENDERS: dict[str, Contender] = {
+    "s2dnas": _s2dnas,
+    "naive-uniform": _naive_uniform,
+    "naive-cascade": _naive_cascade,
+    "branchynet": _branchynet,
+    "msdnet": _msdnet,
+    "msdnet-q": _msdnet_q,
+    "lccl": _lccl,
+    "blockdrop": _blockdrop,
+}
+
+
+def _continued(run: Run) -> Recipe:
+    settings = run.settings
+    return replace(settings.train, epochs=settings.shared.epochs + settings.train.epochs)
+
+
+def _from_scratch(run: Run) -> Recipe:
+    settings = run.settings
+    epochs = settings.static.epochs + settings.shared.epochs + settings.train.epochs
+    return replace(settings.static, epochs=epochs)
+
+
+def _new_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
+    with run.drawing("msdnet"):
+        return msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
+
+
+def _thresholds(
+    run: Run,
+    settings: CompareSettings,
+    step: str,
+    net: MultiExitNet,
+    loss: Loss,
+    recipe: Recipe,
+    confidence: str | None = None,
+) -> Measured:
+    fit_step(run, step, net, recipe, loss)
+    calibrate, test = (_table(run, step, net, split, confidence) for split in ("calibrate", "test"))
+    return _measured(run, by_thresholds(calibrate, test, run.graph.macs, settings.budgets), net, step)
+
+
+def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str | None = None) -> ExitTable:
+    """What the trained network answers on a split; kept beside its checkpoint."""
+    path = run.folder / step / f"{split}.npz"
+    if not path.exists():
+        batches = run.plain(getattr(run.splits, split))
+        collect(net, batches, confidence or run.settings.exits.confidence).save(path)
+    return ExitTable.load(path)
+
+
+def _outcomes(run: Run, settings: CompareSettings, net: AdaptiveNet) -> Found:
+    return by_outcomes(evaluate(net, run.plain(run.splits.test)), run.graph.macs, settings.budgets)
+
+
+def _measured(run: Run, found: Found, net: nn.Module, *steps: str) -> Measured:
+    history = [record for step in steps for record in read_history(run.checkpoint(step))]
+    points, at_budgets = found
+    return Measured(
+        points=points,
+        at_budgets=at_budgets,
+        params=sum(p.numel() for p in net.parameters()),
+        epochs=len(history),
+        seconds=sum(record.seconds for record in history),
+    )

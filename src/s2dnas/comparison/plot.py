@@ -1,0 +1,56 @@
+"""The comparison as a picture: accuracy against mean macs, a line per method and seed."""
+
+from typing import TYPE_CHECKING
+
+from s2dnas.comparison.compare import Comparison, methods_of
+from s2dnas.comparison.published import PUBLISHED
+from s2dnas.report.style import MUTED, STATIC, styled, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLORS = ("#d1531b", "#17406d", "#35a19b", "#8a5ea8", "#b8860b", "#c2557a", "#5b7f2b", "#6b7480")
+
+
+def plot(found: Comparison) -> str:
+    """The picture as an ``<svg>`` element."""
+    with styled(5.2) as figure:
+        axes = figure.add_subplot()
+        _published(axes, found)
+        for color, method in zip(COLORS, methods_of(found), strict=False):
+            _method(axes, found, method, color)
+        for index, static in enumerate(found.static):
+            place, label = (static.macs / 1e6, 100 * static.accuracy), "static, equally trained" if not index else None
+            axes.plot(*place, "s", color=STATIC, markersize=6, zorder=4, label=label)
+        axes.set(xlabel="mean macs per sample (M)", ylabel="accuracy on the test split (%)")
+        axes.set_xlim(0, 1.05 * found.static[0].macs / 1e6)
+        axes.set_ylim(*_range(found))
+        axes.grid()
+        figure.legend(loc="outside lower left", ncols=3, fontsize=8.5)
+        return to_svg(figure)
+
+
+def _method(axes: "Axes", found: Comparison, method: str, color: str) -> None:
+    label: str | None = method
+    for name, _, measured in found.curves:
+        if name != method:
+            continue
+        macs = [point.mean_macs / 1e6 for point in measured.points]
+        accuracies = [100 * point.accuracy for point in measured.points]
+        style = "o" if len(macs) == 1 else "-"
+        axes.plot(macs, accuracies, style, color=color, linewidth=1.7, alpha=0.85, markersize=6, label=label)
+        label = None
+
+
+def _published(axes: "Axes", found: Comparison) -> None:
+    name = found.settings["published"]
+    for method, points in PUBLISHED.get(str(name), {}).items():
+        macs, accuracies = zip(*points, strict=True)
+        axes.plot(macs, accuracies, linewidth=0.8, color=MUTED, linestyle="--", label=f"{method}, published, not ours")
+
+
+def _range(found: Comparison) -> tuple[float, float]:
+    """From well below the static network, where curves start, to just above the best point."""
+    best = max(point.accuracy for _, _, measured in found.curves for point in measured.points)
+    static = [each.accuracy for each in found.static]
+    return 100 * (min(static) - 0.12), 100 * max(best, *static) + 1

@@ -1,0 +1,50 @@
+"""The comparison as a table: mean and spread over seeds."""
+
+from collections.abc import Iterator, Sequence
+
+from s2dnas.comparison.compare import Comparison, methods_of
+from s2dnas.comparison.measured import Measured, mean_and_spread
+
+
+def markdown(found: Comparison) -> str:
+    """Accuracy at each budget, per method, in Markdown; a dash where a method has no setting that is so cheap."""
+    budgets = [float(budget) for budget in found.settings["budgets"]]  # type: ignore[union-attr,arg-type]
+    head = ["method", *(f"{budget:.0%} of macs" for budget in budgets), "M parameters", "epochs", "minutes of training"]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)], *_rows(found, budgets)]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{table}\n\n{_notes(found)}\n"
+
+
+def _rows(found: Comparison, budgets: Sequence[float]) -> Iterator[list[str]]:
+    static = found.static
+    accuracy = _spread([each.accuracy for each in static])
+    epochs = f"{static[0].epochs}"
+    yield ["static", *[""] * (len(budgets) - 1), accuracy, f"{static[0].params / 1e6:.2f}", epochs, ""]
+    for method in methods_of(found):
+        measured = [each for name, _, each in found.curves if name == method]
+        minutes = mean_and_spread([each.seconds / 60 for each in measured])[0]
+        cells = [_cell(measured, budget) for budget in budgets]
+        yield [method, *cells, f"{measured[0].params / 1e6:.2f}", f"{measured[0].epochs}", f"{minutes:.1f}"]
+    for method in found.not_applicable:
+        yield [method, *["not applicable"] * len(budgets), "", "", ""]
+
+
+def _cell(measured: Sequence[Measured], budget: float) -> str:
+    values = [at.accuracy for each in measured for at in each.at_budgets if at.budget == budget]
+    return _spread(values) if len(values) == len(measured) else "-"
+
+
+def _spread(accuracies: Sequence[float]) -> str:
+    mean, spread = mean_and_spread(accuracies)
+    return f"{mean:.2%} ± {100 * spread:.2f}" if len(accuracies) > 1 else f"{mean:.2%}"
+
+
+def _notes(found: Comparison) -> str:
+    seeds = ", ".join(str(static.seed) for static in found.static)
+    lines = [
+        f"{found.model} on {found.data}; seeds {seeds}; mean ± standard deviation. Thresholds are set on the "
+        "calibration split for a mean cost of at most the budget; accuracies are those of the test split. The static "
+        "network is trained as long as the others.",
+        *(f"{method}: {reason}" for method, reason in found.not_applicable.items()),
+    ]
+    return "\n\n".join(lines)
