@@ -23,7 +23,7 @@ def plot(found: Comparison) -> str:
             place, label = (static.macs / 1e6, 100 * static.accuracy), "static, equally trained" if not index else None
             axes.plot(*place, "s", color=STATIC, markersize=6, zorder=4, label=label)
         axes.set(xlabel="mean macs per sample (M)", ylabel="accuracy on the test split (%)")
-        axes.set_xlim(0, 1.05 * found.static[0].macs / 1e6)
+        axes.set_xlim(0, 1.05 * _dearest(found) / 1e6)
         axes.set_ylim(*_range(found))
         axes.grid()
         figure.legend(loc="outside lower left", ncols=3, fontsize=8.5)
@@ -47,6 +47,11 @@ def _published(axes: "Axes", found: Comparison) -> None:
     for method, points in PUBLISHED.get(str(name), {}).items():
         macs, accuracies = zip(*points, strict=True)
         axes.plot(macs, accuracies, linewidth=0.8, color=MUTED, linestyle="--", label=f"{method}, published, not ours")
+
+
+def _dearest(found: Comparison) -> float:
+    dynamic = [point.mean_macs for _, _, measured in found.curves for point in measured.points]
+    return max(found.static[0].macs, *dynamic)
 
 
 def _range(found: Comparison) -> tuple[float, float]:

@@ -1,0 +1,86 @@
+"""A comparison from the command line: it runs, goes on, and says where a method does not apply."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2dnas import cli
+from s2dnas.comparison import contenders
+from s2dnas.comparison.settings import METHODS, load_comparison
+from s2dnas.errors import SettingsError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("compare-*.toml"))
+TINY = """
+model = "resnet20"
+data = "digits"
+seeds = [0]
+methods = ["naive-uniform", "lccl"]
+[run]
+data.limit = 300
+augmentation.flip = false
+static.epochs = 1
+shared.epochs = 1
+train.epochs = 1
+"""
+
+
+def s2dnas(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["s2dnas", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return int(stopped.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compare") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def test_every_method_has_a_contender() -> None:
+    assert tuple(contenders.CONTENDERS) == METHODS
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_comparison_loads(path: Path) -> None:
+    assert load_comparison(path).seeds
+
+
+def test_an_unknown_setting_is_named_with_the_nearest_one(config: Path) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'epochs'"):
+        load_comparison(config, ["run.train.epoch=3"])
+
+
+def test_it_measures_goes_on_and_keeps_what_was_finished(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
+    assert "naive-uniform" in capsys.readouterr().out
+    first = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert {curve["method"] for curve in first["curves"]} == {"naive-uniform", "lccl"}
+    uniform, gated = first["curves"]
+    assert uniform["epochs"] == 2
+    assert gated["epochs"] == first["static"]["seeds"][0]["epochs"] == 3
+    assert (tmp_path / "out" / "compare.svg").read_text().startswith("<svg")
+
+    def not_again(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(contenders, "CONTENDERS", dict.fromkeys(METHODS, not_again))
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
+    assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_a_method_that_does_not_apply_says_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["model=mobilenet_v2", "methods=['lccl', 'naive-uniform']", "run.data.size=32", "run.data.limit=150"]
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), *given) == 0
+    found = json.loads((tmp_path / "compare.json").read_text())
+    (missing,) = found["not_applicable"]
+    assert missing["method"] == "lccl"
+    assert "ResNet" in missing["reason"]
+    assert [curve["method"] for curve in found["curves"]] == ["naive-uniform"]
