@@ -12,6 +12,7 @@ import multiprocessing
 import platform
 import tomllib
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -45,7 +46,8 @@ def main() -> None:
         write_rows(options.json, rows)
         print(f"{index + 1}/{len(missing)} {_line(rows[key])}", flush=True)
     if options.markdown:
-        options.markdown.write_text(markdown(read_json(options.json, "coverage"), _excluded()))
+        num_chosen = Counter(source for source, _ in chosen())
+        options.markdown.write_text(markdown(read_json(options.json, "coverage"), _excluded(), num_chosen))
 
 
 def chosen() -> list[tuple[str, str]]:
@@ -100,7 +102,7 @@ def _load_exporter() -> None:
 
 
 def _outdated(row: Row, again: str) -> bool:
-    return again == "all" or (again == "lacking" and bool(row["reason"]))
+    return again == "all" or (again == "lacking" and (bool(row["reason"]) or not row["seconds"]))
 
 
 def _line(row: Row) -> str:

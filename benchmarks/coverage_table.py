@@ -24,7 +24,9 @@ what capture and analysis take beside the model, as a multiple of its parameters
 """
 
 
-def markdown(document: Mapping[str, Any], excluded: Mapping[str, Mapping[str, str]]) -> str:
+def markdown(
+    document: Mapping[str, Any], excluded: Mapping[str, Mapping[str, str]], num_chosen: Mapping[str, int]
+) -> str:
     """The page. Everything on it comes from the rows and the table of chosen models."""
     rows = document["rows"]
     sources = list(dict.fromkeys(row["source"] for row in rows))
@@ -35,7 +37,7 @@ def markdown(document: Mapping[str, Any], excluded: Mapping[str, Mapping[str, st
         "    python benchmarks/coverage.py --json results/coverage.json --markdown docs/coverage.md\n\n"
         f"with {versions} on a shared {document['processor']}.",
         HOW.strip(),
-        _summary({source: [row for row in rows if row["source"] == source] for source in sources}),
+        _summary({source: [row for row in rows if row["source"] == source] for source in sources}, num_chosen),
         _growth(rows),
     ]
     for source in sources:
@@ -44,7 +46,7 @@ def markdown(document: Mapping[str, Any], excluded: Mapping[str, Mapping[str, st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(rows: Mapping[str, Sequence[Row]]) -> str:
+def _summary(rows: Mapping[str, Sequence[Row]], num_chosen: Mapping[str, int]) -> str:
     def share(test: Callable[[Row], bool]) -> list[str]:
         return [f"{sum(map(test, own))} of {len(own)}" for own in rows.values()]
 
@@ -53,6 +55,7 @@ def _summary(rows: Mapping[str, Sequence[Row]]) -> str:
         return [form.format(median(values)) if values else "-" for values in found]
 
     lines = [
+        ("measured", [f"{len(own)} of {num_chosen[source]}" for source, own in rows.items()]),
         ("captured", share(lambda row: row["captured"])),
         ("proven equal", share(lambda row: bool(row.get("proven")))),
         (f"at least {DIVISIBLE:.0%} divisible", share(lambda row: (row["divisible"] or 0) >= DIVISIBLE)),

@@ -123,7 +123,9 @@ def test_the_page_counts_and_explains() -> None:
     page = markdown(
         {"versions": {"torch": "2.0"}, "processor": "CPU", "rows": rows},
         {"torchvision": {"vit": "transformer", "swin": "transformer", "big": "size"}},
+        {"torchvision": 9},
     )
+    assert "| measured | 4 of 9 |" in page
     assert "| captured | 2 of 4 |" in page
     assert "| proven equal | 1 of 4 |" in page
     assert "| at least 90% divisible | 1 of 4 |" in page
