@@ -25,6 +25,15 @@ shared.epochs = 1
 train.epochs = 1
 """
 
+NET = """
+from torch import nn
+
+def make(num_classes, in_channels):
+    first = nn.Sequential(nn.Conv2d(in_channels, 12, 3), nn.BatchNorm2d(12), nn.ReLU())
+    second = nn.Sequential(nn.Conv2d(12, 24, 3), nn.BatchNorm2d(24), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+    return nn.Sequential(first, second, nn.Flatten(), nn.Linear(24, num_classes))
+"""
+
 
 def s2dnas(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["s2dnas", *arguments])
@@ -77,7 +86,8 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
 
 
 def test_a_method_that_does_not_apply_says_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = ["model=mobilenet_v2", "methods=['lccl', 'naive-uniform']", "run.data.size=32", "run.data.limit=150"]
+    (tmp_path / "net.py").write_text(NET)
+    given = [f"model={tmp_path / 'net.py'}:make", "methods=['lccl', 'naive-uniform']"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), *given) == 0
     found = json.loads((tmp_path / "compare.json").read_text())
     (missing,) = found["not_applicable"]
