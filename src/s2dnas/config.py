@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -101,6 +102,11 @@ class Settings(Section):
     controller: ControllerSettings = ControllerSettings()
     exits: ExitSettings = ExitSettings()
     device: DeviceSettings = DeviceSettings()
+
+    @property
+    def continued(self) -> Recipe:
+        """By which a static network is trained on for as many epochs as shared and chosen network together."""
+        return replace(self.train, epochs=self.shared.epochs + self.train.epochs)
 
 
 def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, given_weights: bool = False) -> Settings:

@@ -1,11 +1,12 @@
-"""The shortcut without parameters (option A) of the CIFAR ResNets, by itself."""
+"""The shortcut of the CIFAR ResNets as a module by itself."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from s2dnas.models.resnet import padded_shortcut
 
 
 class PaddedShortcut(nn.Module):
-    """Takes every ``stride``-th position and pads with channels of zeros, half of them on each side."""
+    """``padded_shortcut`` of fixed stride and number of new channels."""
 
     def __init__(self, stride: int, new_channels: int) -> None:
         super().__init__()
@@ -13,5 +14,4 @@ class PaddedShortcut(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C + new_channels, H / stride, W / stride), rounded up."""
-        before = self.new_channels // 2
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, before, self.new_channels - before))
+        return padded_shortcut(x, self.stride, self.new_channels)

@@ -127,7 +127,7 @@ def _static(run: Run) -> Static:
         accuracy=static_on_test(run, "equal"),
         macs=run.graph.macs,
         params=sum(p.numel() for p in run.static.parameters()),
-        epochs=settings.static.epochs + settings.shared.epochs + settings.train.epochs,
+        epochs=settings.static.epochs + settings.continued.epochs,
     )
 
 

@@ -55,19 +55,19 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
     net = uniform(run.traced, run.graph, run.space)
-    return _thresholds(run, settings, "naive-uniform", net, plan_loss(run), _continued(run))
+    return _thresholds(run, settings, "naive-uniform", net, plan_loss(run), run.settings.continued)
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
     net = cascade(run.traced, run.graph, settings.cascade)
-    return _thresholds(run, settings, "naive-cascade", net, JointLoss(), _continued(run))
+    return _thresholds(run, settings, "naive-cascade", net, JointLoss(), run.settings.continued)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
         net = branchynets.branchynet(run.traced, settings.branchynet)
     loss = JointLoss(settings.branchynet.alpha)
-    return _thresholds(run, settings, "branchynet", net, loss, _continued(run), branchynets.CONFIDENCE)
+    return _thresholds(run, settings, "branchynet", net, loss, run.settings.continued, branchynets.CONFIDENCE)
 
 
 def _msdnet(run: Run, settings: CompareSettings) -> Measured:
@@ -93,7 +93,7 @@ def _lccl(run: Run, settings: CompareSettings) -> Measured:
 def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("blockdrop"):
         net = blockdrop(run.static, run.splits.train.image_shape)
-    continued = _continued(run)
+    continued = run.settings.continued
     first = replace(continued, epochs=continued.epochs // 2, learning_rate=settings.blockdrop_rate)
     second = replace(first, epochs=continued.epochs - first.epochs)
     net.base.requires_grad_(False)
@@ -116,15 +116,9 @@ CONTENDERS: dict[str, Contender] = {
 }
 
 
-def _continued(run: Run) -> Recipe:
-    settings = run.settings
-    return replace(settings.train, epochs=settings.shared.epochs + settings.train.epochs)
-
-
 def _from_scratch(run: Run) -> Recipe:
-    settings = run.settings
-    epochs = settings.static.epochs + settings.shared.epochs + settings.train.epochs
-    return replace(settings.static, epochs=epochs)
+    static = run.settings.static
+    return replace(static, epochs=static.epochs + run.settings.continued.epochs)
 
 
 def _new_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:

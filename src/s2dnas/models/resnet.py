@@ -23,15 +23,20 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        return F.relu(out + self._shortcut(x))
+        return F.relu(out + padded_shortcut(x, self.stride, self.new_channels))
 
-    def _shortcut(self, x: Tensor) -> Tensor:
-        if self.stride > 1:
-            x = x[:, :, :: self.stride, :: self.stride]
-        if self.new_channels:
-            before = self.new_channels // 2
-            x = F.pad(x, (0, 0, 0, 0, before, self.new_channels - before))
-        return x
+
+def padded_shortcut(x: Tensor, stride: int, new_channels: int) -> Tensor:
+    """The shortcut without parameters (option A): every ``stride``-th position, and channels of zeros on both sides.
+
+    (N, C, H, W) to (N, C + new_channels, H / stride, W / stride), rounded up.
+    """
+    if stride > 1:
+        x = x[:, :, ::stride, ::stride]
+    if new_channels:
+        before = new_channels // 2
+        x = F.pad(x, (0, 0, 0, 0, before, new_channels - before))
+    return x
 
 
 class ResNet(nn.Module):

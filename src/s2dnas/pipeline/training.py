@@ -1,7 +1,6 @@
 """The trainings of a run: the static network, the shared network, the network of the plan."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -29,9 +28,7 @@ def train_static(run: Run) -> None:
 
 def train_equal(run: Run) -> None:
     """Train the static network on, for as many epochs as the dynamic one got, to compare."""
-    settings = run.settings
-    recipe = replace(settings.train, epochs=settings.shared.epochs + settings.train.epochs)
-    _fit_static(run, "equal", run.trained_static("static"), recipe)
+    _fit_static(run, "equal", run.trained_static("static"), run.settings.continued)
 
 
 def train_shared(run: Run, shared: SharedNet) -> None:
