@@ -1,12 +1,15 @@
 """Which channels are split together, which stay whole and why, and what the classifier of a stage is."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from nets import NETS, Calls, conv_bn, pooled
-from oracle import tiny
+from oracle import random_plan, tiny
+from s2dnas.graph import ops
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import trace
@@ -80,11 +83,28 @@ def whole(graph: ChannelGraph) -> set[tuple[str, str, str]]:
         ),
         ("global_context", {"stem.0": (7, {"stem.0", "up"}), "down": (4, {"down"}), "last.0": (8, {"last.0"})}),
         ("conv_head", {"0": (6, {"0"}), "3": (8, {"3"})}),
+        ("transposed", {"stem.0": (6, {"stem.0"}), "up": (8, {"up", "smooth"}), "last.0": (7, {"last.0"})}),
+        (
+            "inner_results",
+            {
+                "first.fine.0": (6, {"first.fine.0"}),
+                "first.coarse.0": (7, {"first.coarse.0"}),
+                "second.fine.0": (6, {"second.fine.0", "side.0"}),
+                "second.coarse.0": (7, {"second.coarse.0"}),
+            },
+        ),
     ],
 )
 def test_couplings(name: str, expected: dict[str, tuple[int, set[str]]]) -> None:
     assert couplings(name) == expected
     assert not tiny(name).graph.whole
+
+
+def test_wide_groups_are_divided_inside() -> None:
+    found = couplings("wide_groups")
+    parts = {"grouped.weight_folded", "grouped.weight_folded1"}
+    assert found["grouped.weight_folded"] == (32, parts | {"up"})
+    assert found["stem.0#1"] == found["stem.0#2"] == (32, {"stem.0"})
 
 
 def test_padding_joins_what_it_is_added_to() -> None:
@@ -111,6 +131,37 @@ def test_channels_per_unit() -> None:
 )
 def test_what_stays_whole_is_listed_with_module_operator_and_reason(name: str, expected: set[str]) -> None:
     assert whole(tiny(name).graph) == expected
+
+
+def broken(walk: object, node: object) -> Any:  # noqa: ARG001
+    raise IndexError("of nothing")
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"), [(broken, "its rule raised IndexError: of nothing"), (ops.whole, "the rule for this operator")]
+)
+def test_a_rule_that_raises_or_refuses_keeps_its_channels_whole(
+    rule: ops.Rule, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ops.RULES, "aten.max_pool2d", rule)
+    subject = tiny("used_twice")
+    graph = analyse(subject.traced)
+    (whole,) = graph.whole
+    assert (whole.module, whole.operator) == ("", "aten.max_pool2d")
+    assert whole.reason.startswith(reason)
+    plan = random_plan(graph, 2, 1, seed=0)
+    assert plan is None
+
+
+def test_a_mixing_layer_whose_rule_raises_late_is_no_mixing_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(walk: Any, node: Any) -> Any:
+        ops.convolution(walk, node)
+        raise IndexError("of nothing")
+
+    monkeypatch.setitem(ops.RULES, "aten.conv2d", late)
+    graph = analyse(tiny("vgg").traced)
+    assert [layer.name for layer in graph.mixing] == ["7", "9", "11"]
+    assert [whole.module for whole in graph.whole] == ["0", "3"]
 
 
 def test_what_an_unknown_operator_reads_is_in_no_coupling() -> None:

@@ -1,12 +1,14 @@
 """A description agrees with what a counter and the network itself say."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from oracle import tiny
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.describe import Description, describe
 from s2dnas.graph.trace import trace
@@ -48,6 +50,13 @@ def test_sizes_are_those_of_the_network() -> None:
     assert (found.image_shape, found.num_classes) == ((3, 4, 4), 5)
 
 
+@pytest.mark.parametrize("name", ["computed_weight", "transposed", "wide_groups"])
+def test_weights_that_are_made_of_others_count_once(name: str) -> None:
+    subject = tiny(name)
+    own = sum(parameter.numel() for parameter in subject.model.parameters())
+    assert describe(subject.traced, subject.graph).params == own
+
+
 def test_layers_list_channels_and_macs() -> None:
     layers = {layer.name: layer for layer in described(Mixed(), 4).layers}
     assert (layers["held"].inputs, layers["held"].outputs, layers["held"].macs) == (6, 4, 6 * 4 * 16)
@@ -63,6 +72,13 @@ def test_what_stays_whole_is_listed_with_its_reason() -> None:
     found = described(Mixed(), 4)
     assert [(whole.operator, whole.reason) for whole in found.whole] == [("aten.cumsum", "no rule for this operator")]
     assert [coupling.units for coupling in found.couplings] == [6, 8]
+
+
+def test_what_stays_whole_names_the_line_of_the_networks_own_code() -> None:
+    (whole,) = described(Mixed(), 4).whole
+    path, _, line = whole.line.rpartition(":")
+    assert Path(path) == Path(__file__)
+    assert ".cumsum(1)" in Path(__file__).read_text().splitlines()[int(line) - 1]
 
 
 def test_a_residual_network_is_divisible_throughout() -> None:
@@ -83,5 +99,6 @@ def test_a_residual_network_is_divisible_throughout() -> None:
 def test_json_gives_back_what_was_described() -> None:
     content = described(Mixed(), 4).to_dict()
     assert json.loads(json.dumps(content)) == content
-    assert content["whole"] == [{"module": "", "operator": "aten.cumsum", "reason": "no rule for this operator"}]
+    (whole,) = content["whole"]
+    assert (whole["module"], whole["operator"], whole["reason"]) == ("", "aten.cumsum", "no rule for this operator")
     assert content["couplings"][1] == {"name": "last", "units": 8, "channels_per_unit": 1, "layers": ["last"]}

@@ -1,9 +1,18 @@
 """How to read one call of a captured graph: its operator, its arguments, and the module that made it."""
 
+import inspect
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import fx
+
+from s2dnas.errors import ModelError, S2dnasError
+
+_TORCH = str(Path(torch.__file__).parent)
 
 
 def operator_name(node: fx.Node) -> str:
@@ -15,13 +24,14 @@ def operator_name(node: fx.Node) -> str:
 
 
 def argument_names(node: fx.Node) -> list[str]:
-    """The names of an operator's arguments in the order of its schema, none for a plain function."""
-    schema = getattr(node.target, "_schema", None)
-    return [argument.name for argument in schema.arguments] if schema else []
+    """The names of an operator's arguments in the order of its schema, or of a function's signature."""
+    if (schema := getattr(node.target, "_schema", None)) is not None:
+        return [argument.name for argument in schema.arguments]
+    return list(inspect.signature(node.target).parameters) if inspect.isfunction(node.target) else []
 
 
 def argument(node: fx.Node, name: str, default: Any = None) -> Any:
-    """An argument of an ATen call by its name in the operator's schema, ``default`` if it is not given."""
+    """An argument of a call by its name in the operator's schema, ``default`` if it is not given."""
     names = argument_names(node)
     position = names.index(name) if name in names else len(node.args)
     return node.args[position] if position < len(node.args) else node.kwargs.get(name, default)
@@ -44,3 +54,29 @@ def module_path(node: fx.Node) -> str:
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path = stack[-1][0] if stack else ""
     return str(path).removeprefix("L['self'].").removeprefix("L['self']")
+
+
+def source_line(node: fx.Node) -> str:
+    """``path/net.py:12``, the innermost line of a forward outside PyTorch that made a call; "" where unknown."""
+    lines = re.findall(r'File "(.+)", line (\d+)', node.meta.get("stack_trace") or "")
+    own = [f"{path}:{line}" for path, line in lines if not path.startswith(_TORCH)]
+    return own[-1] if own else ""
+
+
+def failure(error: Exception) -> str:
+    """What an unexpected exception says, in one short line."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+    return f"{type(error).__name__}: {first[:300]}"
+
+
+@contextmanager
+def blaming(node: fx.Node, problem: str, way_out: str) -> Iterator[None]:
+    """What goes wrong inside ends as a ModelError that names the call: its module, its operator, its line."""
+    try:
+        yield
+    except S2dnasError:
+        raise
+    except Exception as error:  # operators, and rules for them, raise what they like
+        place = module_path(node) or "forward"
+        line = f" ({line})" if (line := source_line(node)) else ""
+        raise ModelError(f"{place}{line}: {operator_name(node)} {problem} ({failure(error)}); {way_out}") from error

@@ -6,6 +6,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from torch import fx
+
+from s2dnas.graph.calls import module_path, operator_name, source_line
 
 IntArray = npt.NDArray[np.int64]
 
@@ -75,11 +78,20 @@ class Coupling:
 
 @dataclass(frozen=True)
 class Whole:
-    """Channels that stay whole in stage 1: where, by which operator, and why."""
+    """Channels that stay whole in stage 1: where, by which operator, and why.
+
+    ``line`` is the line of the network's code, ``path/net.py:12``, "" where it is not known.
+    """
 
     module: str
     operator: str
     reason: str
+    line: str = ""
+
+    @classmethod
+    def of(cls, node: fx.Node, reason: str) -> "Whole":
+        """What a call keeps whole."""
+        return cls(module_path(node), operator_name(node), reason, source_line(node))
 
 
 @dataclass(frozen=True, eq=False)

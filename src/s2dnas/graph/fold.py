@@ -1,39 +1,49 @@
-"""Weights that a network computes from parameters (weight standardisation, re-parameterisation) become parameters.
+"""Weights that a network computes from parameters (weight standardisation, slices) become parameters.
 
 A stage has slices of weights. What the static network makes of a whole weight cannot be made of a slice, so it is
 made once, when the network is captured; training goes on with the result.
 """
 
 from collections.abc import Iterator, Set
+from itertools import count
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
 
-from s2dnas.graph.calls import argument, operator_name
+from s2dnas.graph.calls import argument, blaming, operator_name
+from s2dnas.graph.convolutions import convolves
 
 
 def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], values: dict[str, Tensor]) -> None:
     """Put a placeholder of its own in the place of each computed weight or bias of a convolution or linear layer.
 
-    ``constants`` names the calls that do not depend on the image; ``tensors`` and ``values`` get the new placeholders.
+    ``constants`` names the calls that do not depend on the image; ``tensors`` and ``values`` get the new placeholders,
+    and lose what was only read to compute them.
     """
     for computed in dict.fromkeys(_computed(graph, constants)):
-        with torch.no_grad():
+        with (
+            torch.no_grad(),
+            blaming(computed, "computes no weight outside forward", "compute it from parameters alone"),
+        ):
             result: Tensor = _evaluate(computed, tensors, values)
         first = tensors[next(_parameters(computed, tensors)).name]
         with graph.inserting_before(next(iter(graph.nodes))):
             placeholder = graph.placeholder(f"{computed.name}_folded")
-        name = f"{first}_folded"
+        name = next(name for i in count() if (name := f"{first}_folded{i or ''}") not in values)
         tensors[placeholder.name] = name
         values[name] = nn.Parameter(result.clone())
         computed.replace_all_uses_with(placeholder)
         _erase_unused(graph, computed)
+    for node in list(graph.find_nodes(op="placeholder")):
+        if not node.users and node.name in tensors:
+            del values[tensors.pop(node.name)]
+            graph.erase_node(node)
 
 
 def _computed(graph: fx.Graph, constants: Set[str]) -> Iterator[fx.Node]:
     for node in graph.nodes:
-        if operator_name(node).startswith(("aten.conv", "aten.linear")):
+        if convolves(node) or operator_name(node) == "aten.linear":
             for value in (argument(node, "weight"), argument(node, "bias")):
                 if isinstance(value, fx.Node) and value.name in constants:
                     yield value

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import fx
 
-from s2dnas.graph.calls import operand, operator_name
+from s2dnas.graph.calls import blaming, operand, operator_name
 
 _REGIONS = ("wrap_with_autocast", "wrap_with_set_grad_enabled")
 
@@ -13,7 +13,8 @@ def inline_regions(module: fx.GraphModule) -> None:
     """Put the calls of each region in its place; their results are those that the region has handed out."""
     while regions := [node for node in module.graph.nodes if operator_name(node) in _REGIONS]:
         for node in regions:
-            _inline(module, node)
+            with blaming(node, "cannot be taken apart", "leave the setting out of forward"):
+                _inline(module, node)
 
 
 def _inline(module: fx.GraphModule, node: fx.Node) -> None:

@@ -1,166 +1,174 @@
 """The operator table: how stage numbers travel through each ATen operator.
 
-A rule takes the analysis and a call, and gives the channel ids of what the call computes. An operator without a rule
-is never assumed harmless: its channels stay whole in stage 1 and are listed.
+A rule takes the walk through the network and a call, and gives the channel ids of what the call computes. An operator
+without a rule is never assumed harmless: its channels stay whole in stage 1 and are listed.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from math import prod
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import torch
 from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand, operator_name
+from s2dnas.graph.convolutions import convolves, transposed_conv
 from s2dnas.graph.products import factors_of
+from s2dnas.graph.units import varying_axes
 
 if TYPE_CHECKING:
-    from s2dnas.graph.analysis import Analysis
     from s2dnas.graph.trace import Traced
+    from s2dnas.graph.walk import Walk
 
 Ids = Tensor | tuple[Tensor, ...]
-Rule = Callable[["Analysis", fx.Node], Ids]
+Rule = Callable[["Walk", fx.Node], Ids]
 
 
 class NotDivisibleError(Exception):
     """A call's channels cannot be divided; the message is the reason."""
 
 
-def convolution(analysis: "Analysis", node: fx.Node) -> Tensor:
+def convolution(walk: "Walk", node: fx.Node) -> Tensor:
     """Output channels are new, unless groups tie them to their inputs."""
-    weight, groups = analysis.weight(node), int(analysis.argument(node, "groups", 1))
-    inputs, outputs = analysis.along(operand(node), 1), analysis.units.fresh(len(weight))
+    weight, groups = walk.weight(node), int(walk.argument(node, "groups", 1))
+    inputs, outputs = walk.along(operand(node), 1), walk.units.fresh(len(weight))
     if groups > 1:
-        _tie_groups(analysis, inputs, groups)
-        _tie_groups(analysis, outputs, groups)
-        analysis.units.merge(inputs.view(groups, -1)[:, 0], outputs.view(groups, -1)[:, 0])
-    positions = prod(analysis.shape(node)) // len(weight)
-    analysis.mixes(node, outputs, inputs, groups, positions * prod(weight.shape[2:]))
-    analysis.ties(argument(node, "bias"), outputs)
-    return analysis.spread(outputs, 1, node)
+        _tie_groups(walk, inputs, groups)
+        _tie_groups(walk, outputs, groups)
+        walk.units.merge(inputs.view(groups, -1)[:, 0], outputs.view(groups, -1)[:, 0])
+    # Every element of a weight meets every position that comes out, in a transposed convolution that goes in.
+    counted = walk.shape(operand(node) if node.target is transposed_conv else node)
+    walk.mixes(node, outputs, inputs, groups, prod(counted) // counted[1] * prod(weight.shape[2:]))
+    walk.ties(argument(node, "bias"), outputs)
+    return walk.spread(outputs, 1, node)
 
 
-def linear(analysis: "Analysis", node: fx.Node) -> Tensor:
+def linear(walk: "Walk", node: fx.Node) -> Tensor:
     """Output features are new."""
-    weight, shape = analysis.weight(node), analysis.shape(node)
-    inputs, outputs = analysis.along(operand(node), len(shape) - 1), analysis.units.fresh(len(weight))
-    analysis.mixes(node, outputs, inputs, 1, prod(shape[:-1]))
-    analysis.ties(argument(node, "bias"), outputs)
-    return analysis.spread(outputs, len(shape) - 1, node)
+    weight, shape = walk.weight(node), walk.shape(node)
+    inputs, outputs = walk.along(operand(node), len(shape) - 1), walk.units.fresh(len(weight))
+    walk.mixes(node, outputs, inputs, 1, prod(shape[:-1]))
+    walk.ties(argument(node, "bias"), outputs)
+    return walk.spread(outputs, len(shape) - 1, node)
 
 
-def batch_norm(analysis: "Analysis", node: fx.Node) -> Tensor:
+def batch_norm(walk: "Walk", node: fx.Node) -> Tensor:
     """Channel by channel, with per-channel parameters."""
-    channels = analysis.along(operand(node), 1)
+    channels = walk.along(operand(node), 1)
     for parameter in node.args[1:5]:
-        analysis.ties(parameter, channels)
-    return analysis.ids(operand(node))
+        walk.ties(parameter, channels)
+    return walk.ids(operand(node))
 
 
-def group_norm(analysis: "Analysis", node: fx.Node) -> Tensor:
+def group_norm(walk: "Walk", node: fx.Node) -> Tensor:
     """The channels of one group share one stage number."""
-    channels = analysis.along(operand(node), 1)
-    _tie_groups(analysis, channels, int(analysis.argument(node, "num_groups")))
+    channels = walk.along(operand(node), 1)
+    _tie_groups(walk, channels, int(walk.argument(node, "num_groups")))
     for name in ("weight", "bias"):
-        analysis.ties(argument(node, name), channels)
-    return analysis.ids(operand(node))
+        walk.ties(argument(node, name), channels)
+    return walk.ids(operand(node))
 
 
-def prelu(analysis: "Analysis", node: fx.Node) -> Tensor:
+def prelu(walk: "Walk", node: fx.Node) -> Tensor:
     """One slope per channel, or one for all."""
-    channels = analysis.along(operand(node), 1)
+    channels = walk.along(operand(node), 1)
     slope = operand(node, 1)
-    if prod(analysis.shape(slope)) > 1:
-        analysis.ties(slope, channels)
+    if prod(walk.shape(slope)) > 1:
+        walk.ties(slope, channels)
     else:
-        analysis.meets(slope, ())
-    return analysis.ids(operand(node))
+        walk.meets(slope, ())
+    return walk.ids(operand(node))
 
 
-def pointwise(analysis: "Analysis", node: fx.Node) -> Tensor:
+def pointwise(walk: "Walk", node: fx.Node) -> Tensor:
     """What is combined element by element shares one stage number."""
-    operands = [source for source in node.all_input_nodes if analysis.is_tensor(source)]
-    axes = _varying(analysis.ids(source) for source in operands if source.op != "placeholder")
+    operands = [source for source in node.all_input_nodes if walk.is_tensor(source)]
+    axes = set().union(*(varying_axes(walk.ids(source)) for source in operands if source.op != "placeholder"))
     for source in operands:
-        analysis.meets(source, axes)
-    return analysis.combine(node, [(analysis.ids(source), analysis.shape(source)) for source in operands])
+        walk.meets(source, axes)
+    return walk.combine(node, [(walk.ids(source), walk.shape(source)) for source in operands])
 
 
-def product(analysis: "Analysis", node: fx.Node) -> Tensor:
+def product(walk: "Walk", node: fx.Node) -> Tensor:
     """Features times features: heads of an attention share one stage number, and so does what is summed in each."""
-    factors, result = factors_of(node, analysis.traced.shapes)
+    factors, result = factors_of(node, walk.traced.shapes)
     if "." in result:
         raise NotDivisibleError("its equation has an ellipsis")
     aligned = []
     for factor in factors:
-        varying = [axis for axis, count in enumerate(analysis.ids(factor.source).shape) if count > 1]
+        varying = [axis for axis, count in enumerate(walk.ids(factor.source).shape) if count > 1]
         summed = [axis for axis in varying if factor.letters[axis] not in result]
         if summed and summed == varying:
             raise NotDivisibleError("it multiplies channels with channels")
-        ids = analysis.join(factor.source, summed)
-        full = torch.empty(analysis.shape(factor.source), device="meta")
+        ids = walk.join(factor.source, summed)
+        full = torch.empty(walk.shape(factor.source), device="meta")
         aligned.append((factor.align(ids, result), tuple(factor.align(full, result).shape)))
-    return analysis.combine(node, aligned)
+    return walk.combine(node, aligned)
 
 
-def local(analysis: "Analysis", node: fx.Node) -> Ids:
+def local(walk: "Walk", node: fx.Node) -> Ids:
     """Works on positions within each channel: pooling, resizing. Several results are alike: values and indices."""
-    analysis.along(operand(node), 1)
-    ids, shapes = analysis.ids(operand(node)), analysis.shape(node)
+    walk.along(operand(node), 1)
+    ids, shapes = walk.ids(operand(node)), walk.shape(node)
     return (ids,) * len(shapes) if isinstance(shapes[0], tuple) else ids
 
 
-def pick(analysis: "Analysis", node: fx.Node) -> Tensor:
+def pick(walk: "Walk", node: fx.Node) -> Tensor:
     """One part of a call with several results."""
-    parts, index = analysis.layouts[operand(node).name], node.args[1]
+    parts, index = walk.layouts[operand(node).name], node.args[1]
     if isinstance(parts, Tensor) or not isinstance(index, int):
         raise NotDivisibleError("not one part of a call with several results")
     return parts[index]
 
 
-def reduction(analysis: "Analysis", node: fx.Node) -> Ids:
+def reduction(walk: "Walk", node: fx.Node) -> Ids:
     """A mean, a sum or a norm, over positions or channels. Several results are alike: variance and mean."""
-    rank, shapes = len(analysis.shape(operand(node))), analysis.shape(node)
-    given = analysis.argument(node, "dim")
+    rank, shapes = len(walk.shape(operand(node))), walk.shape(node)
+    given = walk.argument(node, "dim")
     axes = range(rank) if given in (None, []) else [int(axis) % rank for axis in _listed(given)]
-    ids = analysis.reads_all(node, axes)
+    ids = walk.reads_all(node, axes)
     for axis in axes:  # what is left of channels that were read all at once belongs to none of them
         ids = ids.narrow(axis, 0, 1) if ids.shape[axis] == 1 else torch.zeros_like(ids.narrow(axis, 0, 1))
-    if not analysis.argument(node, "keepdim", False):
+    if not walk.argument(node, "keepdim", False):
         ids = ids.squeeze(list(axes))
     return (ids,) * len(shapes) if shapes and isinstance(shapes[0], tuple) else ids
 
 
-def normalising(analysis: "Analysis", node: fx.Node) -> Tensor:
+def normalising(walk: "Walk", node: fx.Node) -> Tensor:
     """Makes all that lies along some axes comparable: softmax, layer norm, RMS norm."""
-    rank, shape = len(analysis.shape(node)), analysis.argument(node, "normalized_shape")
-    axes = [int(analysis.argument(node, "dim")) % rank] if shape is None else range(rank - len(shape), rank)
-    return analysis.reads_all(node, axes)
+    rank, shape = len(walk.shape(node)), walk.argument(node, "normalized_shape")
+    axes = [int(walk.argument(node, "dim")) % rank] if shape is None else range(rank - len(shape), rank)
+    return walk.reads_all(node, axes)
 
 
-def rearranging(analysis: "Analysis", node: fx.Node) -> Tensor:
+def rearranging(walk: "Walk", node: fx.Node) -> Tensor:
     """Ids are rearranged as the data is: the operator itself runs on them."""
     try:
-        ids: Tensor = cast(Any, node.target)(*analysis.expanded(node.args), **analysis.expanded(node.kwargs))
+        ids: Tensor = cast(Any, node.target)(*walk.expanded(node.args), **walk.expanded(node.kwargs))
     except (RuntimeError, NotImplementedError) as error:  # an operator that does not take integers
         raise NotDivisibleError(f"it does not run on channel numbers: {error}".splitlines()[0]) from error
-    return analysis.claim_padding(ids)
+    return walk.claim_padding(ids)
 
 
-def padding(analysis: "Analysis", node: fx.Node) -> Tensor:
+def padding(walk: "Walk", node: fx.Node) -> Tensor:
     """Padding belongs anywhere. Negative padding would take channels away."""
-    shape, ids = analysis.shape(operand(node)), analysis.ids(operand(node))
-    amounts = [int(amount) for amount in analysis.argument(node, "pad")]
+    shape, ids = walk.shape(operand(node)), walk.ids(operand(node))
+    amounts = [int(amount) for amount in walk.argument(node, "pad")]
     axes = [axis for axis, count in enumerate(ids.shape) if count > 1]
     if any(min(amounts[2 * (len(shape) - 1 - axis) :][:2], default=0) < 0 for axis in axes):
         raise NotDivisibleError("it crops channels")
     wide = torch.ops.aten.pad.default(ids.expand(shape), amounts)
-    return analysis.claim_padding(wide)
+    return walk.claim_padding(wide)
 
 
-def constant(analysis: "Analysis", node: fx.Node) -> Tensor:
+def constant(walk: "Walk", node: fx.Node) -> Tensor:
     """The same for every input: belongs anywhere."""
-    return torch.zeros((1,) * len(analysis.shape(node)), dtype=torch.int64)
+    return torch.zeros((1,) * len(walk.shape(node)), dtype=torch.int64)
+
+
+def whole(walk: "Walk", node: fx.Node) -> NoReturn:  # noqa: ARG001
+    """Whoever registers this rule keeps the operator's channels whole."""
+    raise NotDivisibleError("the rule for this operator says so")
 
 
 RULES: dict[str, Rule] = {"getitem": pick}
@@ -175,7 +183,7 @@ def _aten(*names: str) -> list[str]:
     return [f"aten.{name}" for name in names]
 
 
-register(convolution, *_aten("conv1d", "conv2d"))
+register(convolution, *_aten("conv1d", "conv2d", "conv3d"), "transposed_conv")
 register(linear, *_aten("linear"))
 register(batch_norm, *_aten("batch_norm"))
 register(group_norm, *_aten("group_norm"))
@@ -191,8 +199,10 @@ register(
 )
 register(
     local,
+    *_aten("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d"),
     *_aten("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "feature_dropout"),
-    *_aten("upsample_nearest2d", "upsample_bilinear2d"),
+    *_aten("upsample_nearest1d", "upsample_nearest2d"),
+    *_aten("upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d"),
 )
 register(product, *_aten("matmul", "bmm", "einsum", "scaled_dot_product_attention"))
 register(
@@ -227,22 +237,19 @@ def weighted_macs(traced: "Traced", without: Collection[str]) -> dict[str, int]:
     """Multiply-adds, for one image, of the calls of convolutions and linear layers that are not ``without``."""
     found = {}
     for node in traced.graph.nodes:
-        kind = operator_name(node).removeprefix("aten.")
-        if node.op != "call_function" or node.name in without or not kind.startswith(("conv", "linear")):
+        if node.op != "call_function" or node.name in without:
+            continue
+        if not convolves(node) and operator_name(node) != "aten.linear":
             continue
         given, made, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
-        found[node.name] = prod(given if kind.startswith("conv_transpose") else made) * prod(weight[1:])
+        inverse = node.target is transposed_conv
+        found[node.name] = prod(given) // given[1] * prod(weight) if inverse else prod(made) * prod(weight[1:])
     return found
 
 
-def _tie_groups(analysis: "Analysis", channels: Tensor, groups: int) -> None:
+def _tie_groups(walk: "Walk", channels: Tensor, groups: int) -> None:
     per_group = channels.view(groups, -1)
-    analysis.units.merge(per_group, per_group[:, :1])
-
-
-def _varying(values: Iterable[Tensor]) -> set[int]:
-    """The axes, counted from the end, along which the ids of any of some values vary."""
-    return {axis - ids.ndim for ids in values for axis, count in enumerate(ids.shape) if count > 1}
+    walk.units.merge(per_group, per_group[:, :1])
 
 
 def _listed(axes: Any) -> list[Any]:

@@ -8,9 +8,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from s2dnas.graph.calls import argument, operand, operator_name
+from s2dnas.graph.calls import argument, blaming, operand, operator_name
+from s2dnas.graph.convolutions import group_by_group, outputs_first
 
 _aten = torch.ops.aten
+_PROBLEM = "is called in a way that is not understood", "write the call in its plainest form"
 
 
 def simplify(graph: fx.Graph) -> None:
@@ -18,14 +20,17 @@ def simplify(graph: fx.Graph) -> None:
 
     view becomes reshape, since it would refuse a part of a tensor, or one in another memory format. Normalising is
     one call, its scale and shift are two others, so that each stage has those of its own channels. Reshapes and
-    transposes that together only reorder channels (a channel shuffle) become one call that does.
+    transposes that together only reorder channels (a channel shuffle) become one call that does. Convolutions take one
+    form (``convolutions``).
     """
     for node in list(graph.nodes):
         if node.op == "call_function" and (rewrite := _REWRITES.get(operator_name(node))) is not None:
-            rewrite(graph, node)
+            with blaming(node, *_PROBLEM):
+                rewrite(graph, node)
     for node in list(graph.nodes):
         if operator_name(node) in REARRANGING:
-            _shuffle(graph, node)
+            with blaming(node, *_PROBLEM):
+                _shuffle(graph, node)
 
 
 def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
@@ -39,7 +44,7 @@ def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
     for node in graph.nodes:
         if node in needed:
             environment[node] = copy.node_copy(node, environment.__getitem__)
-            environment[node].meta = {"nn_module_stack": node.meta.get("nn_module_stack")}
+            environment[node].meta = {key: node.meta.get(key) for key in ("nn_module_stack", "stack_trace")}
     copy.output(environment[result])
     return copy
 
@@ -161,6 +166,10 @@ def _scaled_norm(
     graph.erase_node(node)
 
 
+def _transposed(graph: fx.Graph, node: fx.Node) -> None:
+    group_by_group(graph, outputs_first(graph, node))
+
+
 _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.chunk": _split,
     "aten.split": _split,
@@ -174,6 +183,8 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.layer_norm": _norm,
     "aten.rms_norm": _norm,
     "aten.group_norm": _group_norm,
+    **dict.fromkeys(["aten.conv1d", "aten.conv2d", "aten.conv3d"], group_by_group),
+    **dict.fromkeys([f"aten.conv_transpose{axes}d" for axes in (1, 2, 3)], _transposed),
 }
 
 

@@ -66,7 +66,10 @@ def _moved(node: fx.Node, found: Mapping[str, Samples | None], two: Mapping[str,
             return value
         return samples.numbers(tuple(value.shape)) if samples else torch.full(value.shape, -1, dtype=torch.int8)
 
-    result: Tensor = cast(Any, node.target)(*fx.map_arg(node.args, numbers), **fx.map_arg(node.kwargs, numbers))
+    try:
+        result: Tensor = cast(Any, node.target)(*fx.map_arg(node.args, numbers), **fx.map_arg(node.kwargs, numbers))
+    except Exception:  # an operator that does not run on numbers of samples; it may raise what it likes
+        return None
     for axis in range(result.ndim):
         samples = Samples(axis, result.shape[axis] // 2)
         if result.shape[axis] == 2 * samples.count > 0 and torch.equal(result, samples.numbers(tuple(result.shape))):

@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram, export
 from torch.export.graph_signature import InputKind
 
 from s2dnas.errors import ModelError
-from s2dnas.graph.calls import module_path, operator_name, result_of
+from s2dnas.graph.calls import blaming, failure, module_path, operator_name, result_of
 from s2dnas.graph.fold import fold_weights
 from s2dnas.graph.inline import inline_regions
 from s2dnas.graph.inplace import make_functional
@@ -134,14 +134,9 @@ def _reason(error: Exception) -> str:
     if "specialized it to be a constant" in str(error):
         return "forward works for one number of samples only; take it from x.shape[0], not from len(x) or a constant"
     return (
-        f"{_first_line(error)}; make forward free of control flow that depends on values, "
+        f"{failure(error)}; make forward free of control flow that depends on values, "
         "or check that the input fits the network"
     )
-
-
-def _first_line(error: Exception) -> str:
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-    return f"{type(error).__name__}: {first[:300]}"
 
 
 def _logits(graph: fx.Graph) -> fx.Node:
@@ -197,13 +192,12 @@ def _on_meta(node: fx.Node, environment: Mapping[fx.Node, Any]) -> Any:
     arguments, keywords = fx.map_arg((node.args, node.kwargs), environment.__getitem__)
     own = [torch.device("meta") if isinstance(value, torch.device) else value for value in arguments]
     keywords = {name: torch.device("meta") if name == "device" else value for name, value in keywords.items()}
-    try:
+    with blaming(
+        node,
+        "works for the batch it was captured with, not for another",
+        "take the number of samples from x.shape[0]",
+    ):
         return cast(Any, node.target)(*own, **keywords)
-    except Exception as error:  # operators raise what they like
-        raise ModelError(
-            f"{module_path(node) or 'forward'}: {operator_name(node)} works for the batch it was captured with, not "
-            f"for another ({_first_line(error)}); take the number of samples from x.shape[0]"
-        ) from error
 
 
 def _is_tensor(value: Any) -> bool:

@@ -69,3 +69,8 @@ def compress(ids: Tensor, units: Units) -> Tensor:
             if bool(((ids == 0) | (ids == largest)).all()):
                 ids = largest
     return ids
+
+
+def varying_axes(ids: Tensor) -> set[int]:
+    """The axes, counted from the end, along which ids vary."""
+    return {axis - ids.ndim for axis, count in enumerate(ids.shape) if count > 1}
