@@ -94,7 +94,11 @@ def _weight(model: nn.Module, layer: Mixing) -> Tensor:
     """The weight that a copy of the user's module uses, or the mask of one that it computes."""
     if layer.weight in dict(model.named_parameters()):
         return model.get_parameter(layer.weight)
-    owner = model.get_submodule(layer.name)
+    owner = model.get_submodule(layer.weight.rpartition(".")[0])
+    if isinstance(owner, nn.ConvTranspose2d):
+        return owner.weight.transpose(0, 1)
+    if isinstance(owner, nn.Conv2d) and owner.groups > 1:
+        return owner.weight.chunk(owner.groups)[int(layer.weight.rpartition("folded")[2] or 0)]
     assert isinstance(owner, StandardisedConv)
     owner.mask = torch.ones_like(owner.weight)
     return owner.mask

@@ -1,5 +1,7 @@
 """Stages are causal, run on any subset of samples, and cost what the cost model says."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,9 +10,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nets import NETS
-from oracle import error, random_plan, tiny
+from oracle import error, random_plan, stage_as_static, subject, tiny
+from s2dnas.errors import ModelError
 from s2dnas.network.build import MultiStageNet, build
 from s2dnas.network.multi_exit import Carry
+from s2dnas.network.slicing import SLICERS
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
 
@@ -115,3 +119,30 @@ def test_a_built_network_is_saved_and_loaded_like_any_module() -> None:
             parameter.zero_()
         other.load_state_dict(module.state_dict())
         assert torch.equal(other(net.images), module(net.images))
+
+
+@pytest.mark.parametrize("size", [6, 12])
+def test_a_network_is_divided_alike_for_images_of_another_size(size: int) -> None:
+    model, images = NETS["squeeze_excite_conv"]()
+    images = torch.nn.functional.interpolate(images, (size, size + 1))
+    other, net = tiny("squeeze_excite_conv"), subject(lambda: (model, images))
+    assert [c.units.tolist() for c in net.graph.couplings] == [c.units.tolist() for c in other.graph.couplings]
+    plan = random_plan(other.graph, 3, 1, seed=0)
+    assert plan is not None
+    with torch.no_grad():
+        for stage, logits in enumerate(build(net.traced, net.graph, plan)(images)):
+            assert error(logits, stage_as_static(net, plan, stage)(images)) < TOLERANCE
+    assert (cost_model(net.graph).macs(plan) > cost_model(other.graph).macs(plan)).all() == (size > 8)
+
+
+def test_a_call_that_no_stage_can_make_is_named_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(writer: object, node: object) -> Any:  # noqa: ARG001
+        raise IndexError("of nothing")
+
+    monkeypatch.setitem(SLICERS, "aten.cat", broken)
+    with pytest.raises(
+        ModelError, match=r"forward \(.*nets.py:\d+\): aten.cat cannot be written for stage 1.*of nothing"
+    ):
+        built("dense")
+    with pytest.raises(ModelError, match=r"register\(whole, 'aten.cat'\) keeps its channels whole"):
+        built("dense")

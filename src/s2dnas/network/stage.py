@@ -3,19 +3,18 @@
 import operator
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, fx
+from torch import fx
 
-from s2dnas.graph.calls import operand, operator_name, result_of
-from s2dnas.graph.channels import IntArray, Mixing
-from s2dnas.graph.cumulative import for_channels
+from s2dnas.graph.calls import blaming, operator_name, result_of
+from s2dnas.graph.channels import IntArray
 from s2dnas.graph.samples import FIRST
+from s2dnas.network.cumulative import cumulative
+from s2dnas.network.layers import classifier, grouped, mixing
 from s2dnas.network.parts import Parts
 from s2dnas.network.slicing import SLICERS
 from s2dnas.network.stage_graph import StageGraph, index
 from s2dnas.network.weights import Weights
-from s2dnas.space.assignment import readable
 from s2dnas.space.plan import Plan
 
 
@@ -27,20 +26,17 @@ class StageWriter:
         self.traced, self.graph = parts.traced, parts.graph
         self.out = StageGraph(self.traced.parameters)
         self.own: dict[str, fx.Node] = {}
-        self._body, self._head = weights.body, weights.heads[index]
-        self._numbers: dict[str, Any] = {}
+        self.body, self.head = weights.body, weights.heads[index]
+        self.numbers: dict[str, Any] = {}
 
     def write(self) -> fx.Node:
         """All calls of the stage; the result is the node of its logits."""
         for node in self.traced.graph.nodes:
             if node.op != "call_function":
                 continue
-            if node.name in self.traced.scalars:
-                self._numbers[node.name] = self._number(node)
-            elif node.name in self.graph.tail:
-                self.own[node.name] = self._tail(node)
-            elif (part := self._part_of(node)) is not None:
-                self.own[node.name] = part
+            way_out = f"register(whole, {operator_name(node)!r}) keeps its channels whole (docs/adding-an-operator.md)"
+            with blaming(node, f"cannot be written for stage {self.index + 1}", way_out):
+                self._write(node)
         return self.own[result_of(self.traced.graph).name]
 
     def channels(self, node: fx.Node) -> IntArray:
@@ -49,7 +45,7 @@ class StageWriter:
 
     def number(self, argument: Any) -> Any:
         """An argument with the numbers that this stage computes put in."""
-        return fx.map_arg(argument, lambda node: self._numbers.get(node.name, node))
+        return fx.map_arg(argument, lambda node: self.numbers.get(node.name, node))
 
     def values(self, argument: Any) -> list[fx.Node]:
         """The values in a list of values."""
@@ -57,8 +53,8 @@ class StageWriter:
 
     def read(self, source: fx.Node, node: fx.Node) -> Any:
         """What a call on this stage's part reads of one of its operands."""
-        if source.name in self._numbers:
-            return self._numbers[source.name]
+        if source.name in self.numbers:
+            return self.numbers[source.name]
         layout, result = self.parts.layout(source.name), self.parts.layout(node.name)
         shape, rank = self.traced.shapes[source.name], len(self.traced.shapes[node.name])
         if layout.axis is not None or result.axis is None:
@@ -71,110 +67,19 @@ class StageWriter:
     def part(self, source: fx.Node, axis: int, positions: IntArray) -> fx.Node:
         """This stage's part of a value, which is at these positions; of a value that belongs anywhere, these."""
         value, size = self.available(source), self.parts.size(source.name, axis)
-        return (
-            value if self.parts.layout(source.name).axis is not None else self.out.select(value, axis, positions, size)
-        )
+        divided = self.parts.layout(source.name).axis is not None
+        return value if divided else self.out.select(value, axis, positions, size)
 
-    def arguments(self, node: fx.Node) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of a call on this stage's part."""
-        arguments, keywords = fx.map_arg((node.args, node.kwargs), lambda source: self.read(source, node))
-        return list(arguments), dict(keywords)
-
-    def apply(self, node: fx.Node) -> fx.Node:
-        """A call that acts on a part as it acts on the whole."""
-        return self.out.repeat(node, *self.arguments(node))
-
-    def _part_of(self, node: fx.Node) -> Any:
-        """This stage's part of a call's result, None if it has none."""
-        here = self.index == 0 or node.name in self.traced.constants
-        if self._all_whole(node):
-            return self._verbatim(node) if here else None
-        if node.name in self.graph.cumulative:
-            return self._cumulative(node)
-        if self.parts.per_stage(node.name):
-            return self.apply(node)
-        if not self.parts.present(node.name, self.index):
-            return None
-        if (layer := self.graph.layer_of.get(node.name)) is not None:
-            return self._grouped(node, layer) if layer.groups > 1 else self._mixing(node, layer)
-        slicer = SLICERS.get(operator_name(node))
-        return slicer(self, node) if slicer is not None else self.apply(node)
-
-    def _all_whole(self, node: fx.Node) -> bool:
-        known = [source.name for source in node.all_input_nodes if source.name in self.graph.layouts]
-        return all(self.parts.whole(name) for name in [node.name, *known])
-
-    def _verbatim(self, node: fx.Node) -> fx.Node:
-        """A call on undivided values belongs to the first stage; one that needs no image, to every stage."""
-
-        def same(source: fx.Node) -> Any:
-            return self._numbers[source.name] if source.name in self._numbers else self.available(source)
-
-        return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), same))
-
-    def _cumulative(self, node: fx.Node) -> Any:
-        """A call on all features so far; of a result with channels, this stage's own."""
-        source, axis = operand(node), self.graph.cumulative[node.name]
-        own, kept = self.parts.per_stage(node.name), self.parts.stage_along(source.name, axis)
-        if not own and not (kept == self.index).any():
-            return None
-        found = [self._stage_part(source, stage) for stage in range(self.index + 1) if (kept == stage).any()]
-        if not found:
-            return self._nothing(node)
-        joined, count = self.out.concatenate(found, axis), int((kept <= self.index).sum())
-        arguments = for_channels(node, len(self.traced.shapes[source.name]), axis, count)
-        result = self.out.repeat(node, [joined, *self.number(arguments[1:])], self.number(node.kwargs))
-        first = int((kept < self.index).sum())
-        return result if own else self.out.select(result, axis, np.arange(first, count), count)
-
-    def _nothing(self, node: fx.Node) -> Any:
-        """What a call gives that reads no feature at all, since all of them come later: zeros."""
-        shapes = self.traced.shapes[node.name]
-        several = bool(shapes) and isinstance(shapes[0], tuple)
-        zeros = [
-            self.out.call(torch.ops.aten.new_zeros.default, self.out.image, [self.out.samples(), *shape[1:]])
-            for shape in (shapes if several else [shapes])
-        ]
-        return tuple(zeros) if several else zeros[0]
-
-    def _mixing(self, node: fx.Node, layer: Mixing) -> fx.Node:
-        """A mixing layer on the features that this stage may read: those parts of its weight alone."""
-        rows = self._positions(layer.outputs, [self.index])
-        reads = np.flatnonzero(readable(layer, self.plan)[self.index]).tolist()
-        weight = self._body[layer.weight][index(rows)][:, index(self._positions(layer.inputs, reads))]
-        return self._weighted(node, self._joined(node, reads), self.out.tensor(layer.weight, weight), rows)
-
-    def _grouped(self, node: fx.Node, layer: Mixing) -> fx.Node:
-        """A grouped layer on this stage's groups."""
-        rows = self._positions(layer.outputs, [self.index])
-        groups = np.unique(rows * layer.groups // len(layer.outputs))
-        per_group = len(layer.inputs) // layer.groups
-        source = self.part(operand(node), 1, (groups[:, None] * per_group + np.arange(per_group)).flatten())
-        call = self._weighted(node, source, self.out.tensor(layer.weight, self._body[layer.weight][index(rows)]), rows)
-        call.args = (*call.args[:6], len(groups))
-        return call
-
-    def _weighted(self, node: fx.Node, source: fx.Node, weight: fx.Node, rows: IntArray) -> fx.Node:
-        arguments = [source, weight, *node.args[2:]]
-        if len(arguments) > 2 and isinstance(bias := node.args[2], fx.Node):
-            name = self.traced.tensors.get(bias.name)
-            own = self.available(bias) if name is None else self.out.tensor(name, self._body[name][index(rows)])
-            arguments[2] = own
-        return self.out.repeat(node, arguments, node.kwargs)
-
-    def _positions(self, units: IntArray, stages: list[int]) -> IntArray:
-        """Channels in the order in which the parts of stages are concatenated."""
-        return np.concatenate([np.flatnonzero(self.parts.stages[units] == stage) for stage in stages])
-
-    def _joined(self, node: fx.Node, stages: list[int]) -> fx.Node:
-        """What a mixing layer reads: the parts of these stages, concatenated."""
-        source = operand(node)
+    def available(self, source: fx.Node) -> fx.Node:
+        """This stage's part of a divided value; an undivided one from the stage that owns it."""
+        if (name := self.traced.tensors.get(source.name)) is not None:
+            return self._parameter(source, name)
         if self.parts.per_stage(source.name):
             return self.own[source.name]
-        found = [self._stage_part(source, stage) for stage in stages if self.parts.present(source.name, stage)]
-        return self.out.concatenate(found, -1 if operator_name(node) == "aten.linear" else 1)
+        divided = self.parts.layout(source.name).axis is not None and not self.parts.whole(source.name)
+        return self.stage_part(source, self.index if divided else self.parts.owner(source.name))
 
-    def _stage_part(self, source: fx.Node, stage: int) -> fx.Node:
+    def stage_part(self, source: fx.Node, stage: int) -> fx.Node:
         """The part of a value that a stage computed, which is this one or an earlier one."""
         if source.name == self.traced.image:
             return self.out.image
@@ -190,6 +95,51 @@ class StageWriter:
         moved = self.out.call(torch.ops.aten.movedim.int, value, samples.axis, 0)
         return self.out.call(torch.ops.aten.unflatten.int, moved, 0, [-1, samples.count])
 
+    def arguments(self, node: fx.Node) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call on this stage's part."""
+        arguments, keywords = fx.map_arg((node.args, node.kwargs), lambda source: self.read(source, node))
+        return list(arguments), dict(keywords)
+
+    def apply(self, node: fx.Node) -> fx.Node:
+        """A call that acts on a part as it acts on the whole."""
+        return self.out.repeat(node, *self.arguments(node))
+
+    def _write(self, node: fx.Node) -> None:
+        if node.name in self.traced.scalars:
+            self.numbers[node.name] = self._number(node)
+        elif node.name in self.graph.tail:
+            self.own[node.name] = classifier(self, node)
+        elif (part := self._part_of(node)) is not None:
+            self.own[node.name] = part
+
+    def _part_of(self, node: fx.Node) -> Any:
+        """This stage's part of a call's result, None if it has none."""
+        here = self.index == 0 or node.name in self.traced.constants
+        if self._all_whole(node):
+            return self._verbatim(node) if here else None
+        if node.name in self.graph.cumulative:
+            return cumulative(self, node)
+        if self.parts.per_stage(node.name):
+            return self.apply(node)
+        if not self.parts.present(node.name, self.index):
+            return None
+        if (layer := self.graph.layer_of.get(node.name)) is not None:
+            return grouped(self, node, layer) if layer.groups > 1 else mixing(self, node, layer)
+        slicer = SLICERS.get(operator_name(node))
+        return slicer(self, node) if slicer is not None else self.apply(node)
+
+    def _all_whole(self, node: fx.Node) -> bool:
+        known = [source.name for source in node.all_input_nodes if source.name in self.graph.layouts]
+        return all(self.parts.whole(name) for name in [node.name, *known])
+
+    def _verbatim(self, node: fx.Node) -> fx.Node:
+        """A call on undivided values belongs to the first stage; one that needs no image, to every stage."""
+
+        def same(source: fx.Node) -> Any:
+            return self.numbers[source.name] if source.name in self.numbers else self.available(source)
+
+        return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), same))
+
     def _unpacked(self, name: str, value: fx.Node) -> fx.Node:
         samples = self.traced.samples.get(name) or FIRST
         if samples == FIRST:
@@ -197,44 +147,13 @@ class StageWriter:
         flat = self.out.call(torch.ops.aten.flatten.using_ints, value, 0, 1)
         return self.out.call(torch.ops.aten.movedim.int, flat, 0, samples.axis)
 
-    def available(self, source: fx.Node) -> fx.Node:
-        """This stage's part of a divided value; an undivided one from the stage that owns it."""
-        if (name := self.traced.tensors.get(source.name)) is not None:
-            return self._parameter(source, name)
-        if self.parts.per_stage(source.name):
-            return self.own[source.name]
-        divided = self.parts.layout(source.name).axis is not None and not self.parts.whole(source.name)
-        return self._stage_part(source, self.index if divided else self.parts.owner(source.name))
-
     def _parameter(self, source: fx.Node, name: str) -> fx.Node:
         """A parameter: its slice along the axis that runs with the channels."""
-        value, layout = self._body[name], self.graph.layouts.get(source.name)
+        value, layout = self.body[name], self.graph.layouts.get(source.name)
         axis = None if layout is None else self.parts.layout(source.name).axis
         if axis is not None and not self.parts.whole(source.name):
             value = value.index_select(axis, index(self.channels(source)).to(value.device))
         return self.out.tensor(name, value)
-
-    def _tail(self, node: fx.Node) -> fx.Node:
-        """This stage's own classifier: its mixing layers read every feature so far."""
-        layer = self.graph.layer_of.get(node.name)
-
-        def read(source: fx.Node) -> Any:
-            if source.name in self._numbers:
-                return self._numbers[source.name]
-            if layer is not None and source is operand(node):
-                return self._joined(node, list(range(self.index + 1)))
-            if (name := self.traced.tensors.get(source.name)) is not None:
-                alias = f"{name}_of_classifier" if name in self._body else name
-                return self.out.tensor(name, self._columns(layer, name), alias)
-            return self.own[source.name] if source.name in self.graph.tail else self.available(source)
-
-        return self.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
-
-    def _columns(self, layer: Mixing | None, name: str) -> Tensor:
-        """A tensor of this stage's classifier; of a mixing layer's weight, the columns of the features so far."""
-        if layer is None or layer.weight != name or layer.groups > 1:
-            return self._head[name]
-        return self._head[name][:, index(self._positions(layer.inputs, list(range(self.index + 1))))]
 
     def _number(self, node: fx.Node) -> Any:
         """What depends on the batch is computed anew: sizes from the image's N, the rest from them."""
