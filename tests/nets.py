@@ -621,3 +621,91 @@ def channels_beside_samples() -> nn.Module:
 
     layers = {"stem": conv_bn(3, 6), "a": conv_bn(6, 5), "last": conv_bn(5, 7)}
     return Calls(forward, **layers, fc=nn.Linear(7, CLASSES))
+
+
+@net
+def transposed() -> nn.Module:
+    """Transposed convolutions: one that mixes channels, one that works channel by channel."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.up(F.relu(m.stem(x))))
+        return m.fc(pooled(F.relu(m.last(m.smooth(x)))))
+
+    up = nn.ConvTranspose2d(6, 8, 3, stride=2, padding=1, output_padding=1)
+    smooth = nn.ConvTranspose2d(8, 8, 2, groups=8, bias=False)
+    return Calls(forward, stem=conv_bn(3, 6, 3, 2), up=up, smooth=smooth, last=conv_bn(8, 7), fc=nn.Linear(7, CLASSES))
+
+
+@net
+def wide_groups() -> nn.Module:
+    """A convolution of two wide groups, whose results are weighed against each other and added (ResNeSt)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.grouped(F.relu(m.stem(x)))).unflatten(1, (2, 32))
+        weights = m.up(F.relu(m.down(pooled(x.sum(1))))).view(-1, 2, 32, 1, 1).softmax(1)
+        return m.fc(pooled(F.relu(m.last((x * weights).sum(1)))))
+
+    grouped = nn.Conv2d(64, 64, 3, 4, groups=2)
+    gate = {"down": nn.Linear(32, 5), "up": nn.Linear(5, 64)}
+    return Calls(
+        forward, stem=conv_bn(3, 64, 1), grouped=grouped, **gate, last=conv_bn(32, 7), fc=nn.Linear(7, CLASSES)
+    )
+
+
+@net
+def manual_norm() -> nn.Module:
+    """Batch norm written out, with statistics and scales that the network itself holds."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = m.stem(x)
+        x = (x - m.mean[None, :, None, None]) / torch.sqrt(m.var[None, :, None, None] + 1e-5)
+        x = F.relu(x * m.scale.view(1, -1, 1, 1) + m.shift.unsqueeze(-1).unsqueeze(-1))
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    model = Calls(forward, stem=nn.Conv2d(3, 6, 3), last=conv_bn(6, 7), fc=nn.Linear(7, CLASSES))
+    for name in ("mean", "var"):
+        model.register_buffer(name, torch.rand(6))
+    for name in ("scale", "shift"):
+        model.register_parameter(name, nn.Parameter(torch.rand(6) + 0.5))
+    return model
+
+
+@net
+def mixed_parts() -> nn.Module:
+    """A layer's result beside what pooling, resizing and the image gave (Inception)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        image, x = x, F.relu(m.stem(x))
+        small = F.relu(m.small(F.avg_pool2d(x, 2)))
+        parts = [m.b(F.relu(m.a(x))), F.max_pool2d(x, 3, 1, 1), F.interpolate(small, scale_factor=2.0), image]
+        return m.fc(pooled(F.relu(m.last(torch.cat(parts, dim=1)))))
+
+    layers = {"stem": conv_bn(3, 5), "small": conv_bn(5, 4), "a": conv_bn(5, 6, 1), "b": conv_bn(6, 7)}
+    return Calls(forward, **layers, last=conv_bn(19, 8), fc=nn.Linear(8, CLASSES))
+
+
+class Pyramid(nn.Module):
+    """Two features, as a dict or as a tuple."""
+
+    def __init__(self, given: int, named: bool) -> None:
+        super().__init__()
+        self.fine, self.coarse, self.named = conv_bn(given, 6), conv_bn(6, 7, 3, 2), named
+
+    def forward(self, x: Tensor) -> dict[str, Tensor] | tuple[Tensor, Tensor]:
+        fine = F.relu(self.fine(x))
+        coarse = F.relu(self.coarse(fine))
+        return {"fine": fine, "coarse": coarse} if self.named else (fine, coarse)
+
+
+@net
+def inner_results() -> nn.Module:
+    """Modules inside give dicts and tuples of features."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        features = m.first(x)
+        fine, coarse = m.second(features["fine"])
+        x = fine[..., ::2, ::2] + m.side(torch.cat([coarse, features["coarse"]], 1))
+        return m.fc(pooled(F.relu(x)))
+
+    pyramids = {"first": Pyramid(3, named=True), "second": Pyramid(6, named=False)}
+    return Calls(forward, **pyramids, side=conv_bn(14, 6, 1), fc=nn.Linear(6, CLASSES))
