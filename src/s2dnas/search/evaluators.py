@@ -8,7 +8,7 @@ from torch import Tensor
 
 from s2dnas.evaluation.collect import collect
 from s2dnas.evaluation.norms import estimate_norms
-from s2dnas.exits import best, frontier, operating_point
+from s2dnas.exits import ExitTable, best, frontier, operating_point
 from s2dnas.exits.confidence import FloatArray
 from s2dnas.network.shared import SharedNet
 from s2dnas.search.journal import Score
@@ -20,9 +20,9 @@ from s2dnas.space.plan import Plan
 class Objective:
     """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= ``budget``.
 
-    ``static_macs`` and ``budget`` in macs per sample; a plan whose first stage exceeds the budget is scored by its
-    cheapest thresholds, so that the exponent still tells better from worse. ``resolution`` is the number of quantiles
-    that each threshold is chosen from.
+    ``static_macs`` and ``budget`` in macs per sample. A plan whose first stage exceeds the budget is scored by its
+    cheapest thresholds, times budget / cost: below all that keep it, and the lower the further it is off.
+    ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 
     static_macs: float
@@ -30,6 +30,17 @@ class Objective:
     exponent: float = -0.07
     confidence: str = "max_probability"
     resolution: int = 100
+
+    def score(self, table: ExitTable) -> Score:
+        """The score of what a plan answered, by the thresholds that are worth most."""
+        front = frontier(table, self.resolution)
+        rule = best(front, self._worth, max(self.budget, float(front.macs[0])))
+        point = operating_point(table, rule, "reward")
+        worth = float(self._worth(np.array(point.accuracy), np.array(point.mean_macs)))
+        return Score(point.accuracy, point.mean_macs, worth * min(1.0, self.budget / point.mean_macs))
+
+    def _worth(self, accuracy: FloatArray, macs: FloatArray) -> FloatArray:
+        return reward(accuracy, macs, self.static_macs, self.exponent)
 
 
 def shared_evaluator(
@@ -43,18 +54,9 @@ def shared_evaluator(
     ``norm_batches`` are training images, ``search_batches`` images and labels of the search split.
     """
 
-    def value(accuracy: FloatArray, macs: FloatArray) -> FloatArray:
-        return reward(accuracy, macs, objective.static_macs, objective.exponent)
-
     def evaluate(plan: Plan) -> Score:
-        """The score of a plan, by the thresholds that are worth most."""
         net = shared.at(plan)
         estimate_norms(net, norm_batches)
-        table = collect(net, search_batches, objective.confidence)
-        front = frontier(table, objective.resolution)
-        rule = best(front, value, max(objective.budget, float(front.macs[0])))
-        point = operating_point(table, rule, "reward")
-        total = value(np.array(point.accuracy), np.array(point.mean_macs))
-        return Score(point.accuracy, point.mean_macs, float(total))
+        return objective.score(collect(net, search_batches, objective.confidence))
 
     return evaluate
