@@ -12,4 +12,4 @@ def test_the_python_example_runs() -> None:
     names: dict[str, Any] = {}
     exec(code, names)
     assert names["net"](names["torch"].zeros(2, 3, 32, 32)).shape == (3, 2, 10)
-    assert names["predictions"].shape == names["stages"].shape == (8,)
+    assert names["predictions"].shape == names["stages"].shape == (64,)
