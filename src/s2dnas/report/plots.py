@@ -107,7 +107,7 @@ def _mark_points(axes: "Axes", content: ReportContent) -> None:
         axes.plot(*place, "o", color=POINT, markersize=11, markeredgecolor="white", zorder=4, label=label)
         places[place] = places.get(place, "") + letter(index)
     for place, letters in places.items():
-        size = 7.5 if len(letters) < 3 else 18 / len(letters)
+        size = 7.5 if len(letters) == 1 else 11 / len(letters)
         axes.text(*place, letters, color="white", fontsize=size, weight="bold", ha="center", va="center", zorder=5)
 
 
