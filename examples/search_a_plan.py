@@ -49,7 +49,7 @@ def main() -> None:
         entries = search(strategy, evaluator, evaluations=30, batch=10, journal=Path(folder) / "journal.jsonl")
     found = best(entries)
     shares = np.round(s2dnas.cost_model(graph).macs(found.plan) / graph.macs, 2)
-    print(f"best of {len(entries)} plans: reward {found.score.reward:.3f}; after each stage, {shares} of the static macs")
+    print(f"best of {len(entries)} plans: reward {found.score.reward:.3f}; stages cost {shares} of the static macs")
 
 
 if __name__ == "__main__":

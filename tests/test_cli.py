@@ -156,6 +156,36 @@ def test_techniques_change_the_training_alone(finished: Path, tmp_path: Path, mo
     assert ours["training"]["history"] != theirs["training"]["history"]
 
 
+PARTLY_WHOLE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, num_classes, in_channels):
+        super().__init__()
+        self.first = nn.Conv2d(in_channels, 12, 3, padding=1)
+        self.second = nn.Conv2d(12, 24, 3)
+        self.classifier = nn.Linear(24, num_classes)
+
+    def forward(self, x):
+        x = torch.cumsum(self.first(x), 1)
+        return self.classifier(self.second(x).relu().mean((2, 3)))
+"""
+
+
+def test_what_stays_whole_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.py").write_text(PARTLY_WHOLE)
+    model = f"{tmp_path / 'net.py'}:Net"
+    assert s2dnas(monkeypatch, "inspect", model, "--channels", "1", "--size", "8") == 0
+    assert "net.py:13" in capsys.readouterr().out
+    assert s2dnas(monkeypatch, "run", model, "digits", "--out", str(tmp_path / "run"), *SMALL) == 0
+    (whole,) = json.loads((tmp_path / "run" / "report.json").read_text())["whole"]
+    assert whole["operator"] == "aten.cumsum"
+    assert whole["line"].endswith("net.py:13")
+
+
 def test_weights_for_other_classes_need_a_new_classifier_to_be_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

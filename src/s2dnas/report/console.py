@@ -58,7 +58,8 @@ def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["whole"]:
         yield "what stays whole in stage 1:"
     for whole in found["whole"]:
-        yield f"  {whole['module']} ({whole['operator']}): {whole['reason']}"
+        place = f", {whole['line']}" if whole["line"] else ""
+        yield f"  {whole['module']} ({whole['operator']}{place}): {whole['reason']}"
 
 
 def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:

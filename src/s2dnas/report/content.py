@@ -129,11 +129,12 @@ class PlanRecord(Part):
 
 
 class WholeModule(Part):
-    """Something that could not be divided, and why."""
+    """Something that could not be divided, and why; ``line`` of the network's code where it is known."""
 
     module: str
     operator: str
     reason: str
+    line: str = ""
 
 
 class ReportContent(Part):

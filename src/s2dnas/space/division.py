@@ -18,12 +18,21 @@ def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -
     wide = {split.name for split in splits if split.count >= num_stages}
     useful = _reaching_the_tail(graph, wide)
     if not useful:
-        raise PlanError(
-            f"{num_stages} stages need couplings of at least {num_stages} pieces of {min_width} channels up to the "
-            f"classifier; {len(wide)} of {len(splits)} couplings have as many, the widest has "
-            f"{max((split.count for split in splits), default=0)} pieces; take fewer stages or a smaller min_width"
-        )
+        raise PlanError(_nothing_to_divide(splits, wide, num_stages, min_width))
     return SearchSpace(num_stages, tuple(_walk(graph, {s.name: s for s in splits if s.name in useful})))
+
+
+def _nothing_to_divide(splits: list[Split], wide: set[str], num_stages: int, min_width: int) -> str:
+    if splits and len(wide) == len(splits):
+        return (
+            f"all {len(splits)} couplings are wide enough for {num_stages} stages, but something that stays whole lies "
+            "between them and the classifier; 's2dnas inspect' lists it"
+        )
+    return (
+        f"{num_stages} stages need couplings of at least {num_stages} pieces of {min_width} channels up to the "
+        f"classifier; {len(wide)} of {len(splits)} couplings have as many, the widest has "
+        f"{max((split.count for split in splits), default=0)} pieces; take fewer stages or a smaller min_width"
+    )
 
 
 def _reaching_the_tail(graph: ChannelGraph, wide: set[str]) -> set[str]:
