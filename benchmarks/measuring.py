@@ -1,5 +1,6 @@
 """One row of the coverage table: capture, analyse, divide and verify one model of a zoo."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ def measure(source: str, name: str, seed: int = 0) -> Row:
 
 
 def _add_reason(row: Row, reason: str) -> None:
-    row["reason"] = "; ".join(filter(None, [row["reason"], reason]))
+    """Where packages are installed is nobody's business: their files are named from the package on."""
+    row["reason"] = "; ".join(filter(None, [row["reason"], re.sub(r"\S*/site-packages/", "", reason)]))
 
 
 def _fill(row: Row, rng: np.random.Generator) -> None:
