@@ -19,10 +19,10 @@ from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.training import plan_loss
 from s2dnas.space.division import search_space
 from s2dnas.space.order import ORDERS, ordered
 from s2dnas.training.loop import Objective, fit
-from s2dnas.training.losses import multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 SHARES = (0.5, 0.25, 0.25)
@@ -70,19 +70,12 @@ def accuracies(run: Run, net: MaskedNet) -> list[float]:
 
 
 def train(run: Run, net: MaskedNet, epochs: int) -> None:
-    teacher, weights = run.static, run.settings.loss
     batches, count = run.training(run.settings.train.batch_size)
-
-    def loss(net: torch.nn.Module, x: torch.Tensor, y: torch.Tensor, _: torch.Generator) -> torch.Tensor:
-        with torch.no_grad():
-            soft = teacher(x)
-        return multi_exit_loss(net(x), y, soft, weights)
-
     recipe = Recipe(epochs=epochs, learning_rate=run.settings.train.learning_rate, warmup_epochs=0.1)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            Objective(net, loss, batches, count),
+            Objective(net, plan_loss(run), batches, count),
             recipe,
             fabric=run.fabric,
             checkpoint=checkpoint,

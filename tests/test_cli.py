@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_model
 
+from command import s2dnas
 from s2dnas import cli
 from s2dnas.config import load_settings
 from s2dnas.models.resnet import resnet20
@@ -23,14 +24,6 @@ from s2dnas.training.checkpoint import load_checkpoint
 
 TINY = ["static.epochs=2", "shared.epochs=2", "train.epochs=2", "search.evaluations=6", "search.batch=3"]
 SMALL = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
-
-
-def s2dnas(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """The exit status of a command."""
-    monkeypatch.setattr(sys, "argv", ["s2dnas", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:

@@ -1,12 +1,11 @@
 """A comparison from the command line: it runs, goes on, and says where a method does not apply."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from s2dnas import cli
+from command import s2dnas
 from s2dnas.comparison import contenders
 from s2dnas.comparison.settings import METHODS, load_comparison
 from s2dnas.errors import SettingsError
@@ -33,13 +32,6 @@ def make(num_classes, in_channels):
     second = nn.Sequential(nn.Conv2d(12, 24, 3), nn.BatchNorm2d(24), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
     return nn.Sequential(first, second, nn.Flatten(), nn.Linear(24, num_classes))
 """
-
-
-def s2dnas(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["s2dnas", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture(scope="module")

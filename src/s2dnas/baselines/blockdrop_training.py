@@ -95,6 +95,7 @@ class _Trial:
     def draw(
         net: BlockDropNet, images: Tensor, exploration: float, controlled: int, generator: torch.Generator
     ) -> "_Trial":
+        """Keep or drop the ``controlled`` last blocks at random, explored as the settings say; keep the others."""
         keep = net.keep_probabilities(images)
         explored = exploration * keep + (1 - exploration) * (1 - keep)
         fixed = torch.arange(net.base.num_blocks, device=keep.device) < net.base.num_blocks - controlled

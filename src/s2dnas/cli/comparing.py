@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from s2dnas.cli.app import app, console
+from s2dnas.cli.app import app
 
 
 @app.command()
@@ -27,6 +27,7 @@ def compare(
     settings = load_comparison(config, overrides or ())
     with watching() as watch, stoppable(f"s2dnas compare {config} --out {out}"):
         found = compare(settings, out, watch)
-    save(found, out, plot(found), markdown(found))
-    console.print(markdown(found), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"plot: {out / 'compare.svg'}", soft_wrap=True)
+    table = markdown(found)
+    save(found, out, plot(found), table)
+    typer.echo(table)
+    typer.echo(f"plot: {out / 'compare.svg'}")

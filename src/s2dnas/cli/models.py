@@ -1,11 +1,12 @@
 """Commands that look at a network."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
 import typer
 
-from s2dnas.cli.app import app, console
+from s2dnas.cli.app import app
 
 Model = Annotated[str, typer.Argument(help="A model, as for `run`.")]
 Classes = Annotated[int, typer.Option(min=1, help="K.")]
@@ -19,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 @app.command()
 def inspect(
     model: Model,
+    *,
     classes: Classes = 10,
     size: Size = 32,
     channels: Channels = 3,
@@ -31,16 +33,13 @@ def inspect(
     from s2dnas.report.console import inspection_lines
 
     found = inspect(model, classes, (channels, size, size), stages, min_width).to_dict()
-    if as_json:
-        print(json.dumps(found, indent=1))
-        return
-    for line in inspection_lines(found):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _show(found, inspection_lines(found), as_json)
 
 
 @app.command()
 def verify(
     model: Model,
+    *,
     classes: Classes = 10,
     size: Size = 32,
     channels: Channels = 3,
@@ -56,10 +55,12 @@ def verify(
 
     image_shape = (channels, size, size)
     found = verify_model(model, classes, image_shape, plans=plans, stages=stages, min_width=min_width, seed=seed)
-    if as_json:
-        print(json.dumps(found.to_dict(), indent=1))
-    else:
-        for line in verification_lines(model, found.to_dict()):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    content = found.to_dict()
+    _show(content, verification_lines(model, content), as_json)
     if not found.passed:
         raise typer.Exit(1)
+
+
+def _show(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None:
+    """What was found, for programs or for people."""
+    typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines))

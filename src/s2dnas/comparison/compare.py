@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from s2dnas.artifacts import read_json, replacing, write_json
 from s2dnas.comparison.contenders import measure
-from s2dnas.comparison.measured import Measured
+from s2dnas.comparison.measured import Measured, Part
 from s2dnas.comparison.settings import CompareSettings
 from s2dnas.config import validated
 from s2dnas.errors import ArtifactError, ModelError
-from s2dnas.pipeline.exits import static_on_test
+from s2dnas.pipeline.exits import on_test
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run, Start, Watch
 from s2dnas.pipeline.steps import do
@@ -21,10 +21,8 @@ from s2dnas.pipeline.steps import do
 _log = logging.getLogger(__name__)
 
 
-class Static(BaseModel):
+class Static(Part):
     """The static network that all methods are compared with: trained for as many epochs as they are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int
     accuracy: float
@@ -33,10 +31,8 @@ class Static(BaseModel):
     epochs: int
 
 
-class Comparison(BaseModel):
+class Comparison(Part):
     """All that was found: the static network, and the curve of each method, per seed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     data: str
@@ -124,7 +120,7 @@ def _static(run: Run) -> Static:
     settings = run.settings
     return Static(
         seed=settings.seed,
-        accuracy=static_on_test(run, "equal"),
+        accuracy=on_test(run, run.trained_static("equal")),
         macs=run.graph.macs,
         params=sum(p.numel() for p in run.static.parameters()),
         epochs=settings.static.epochs + settings.continued.epochs,

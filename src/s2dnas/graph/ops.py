@@ -145,7 +145,7 @@ def rearranging(walk: "Walk", node: fx.Node) -> Tensor:
     """Ids are rearranged as the data is: the operator itself runs on them."""
     try:
         ids: Tensor = cast(Any, node.target)(*walk.expanded(node.args), **walk.expanded(node.kwargs))
-    except (RuntimeError, NotImplementedError) as error:  # an operator that does not take integers
+    except RuntimeError as error:  # an operator that does not take integers
         raise NotDivisibleError(f"it does not run on channel numbers: {error}".splitlines()[0]) from error
     return walk.claim_padding(ids)
 

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from torch import nn
+
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import BudgetError
 from s2dnas.evaluation.collect import collect, static_accuracy
@@ -35,14 +37,15 @@ def evaluate(run: Run) -> None:
     rules(run)  # the test split is not read before thresholds are set
     start = time.perf_counter()
     collect(trained(run), run.plain(run.splits.test), run.settings.exits.confidence).save(run.folder / "test.npz")
-    steps = ["static", "equal"] if run.settings.equal else ["static"]
-    content = {step: static_on_test(run, step) for step in steps}
+    content = {"static": on_test(run, run.static)}
+    if run.settings.equal:
+        content["equal"] = on_test(run, run.trained_static("equal"))
     write_json(run.folder / "static.json", "static", content | {"seconds": time.perf_counter() - start})
 
 
-def static_on_test(run: Run, step: str) -> float:
-    """The accuracy on the test split of the static network as a step left it."""
-    return static_accuracy(run.trained_static(step), run.plain(run.splits.test))
+def on_test(run: Run, static: nn.Module) -> float:
+    """The accuracy of a static network on the test split."""
+    return static_accuracy(static, run.plain(run.splits.test))
 
 
 def rules(run: Run) -> dict[str, ExitRule]:

@@ -16,7 +16,7 @@ from s2dnas.pipeline.run import Run
 from s2dnas.report.content import ReportContent
 from s2dnas.report.images import Gallery
 from s2dnas.report.write import write_report
-from s2dnas.search.journal import read_journal
+from s2dnas.search.journal import Entry, read_journal
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import EpochRecord, read_history
 
@@ -43,6 +43,7 @@ def _content(run: Run) -> dict[str, object]:
     accuracy = read_json(run.finished("static.json"), "static")
     calibrated = read_json(run.finished("rules.json"), "rules")
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
+    entries = read_journal(run.finished("journal.jsonl"))
     points = curve(frontier(calibrate), test)
     return {
         "model": run.start.model,
@@ -70,7 +71,7 @@ def _content(run: Run) -> dict[str, object]:
         "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
         "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
         "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
-        "search": _search(run, _seconds(history["shared"])),
+        "search": _search(run, entries, _seconds(history["shared"])),
         "training": {
             "epochs": len(history["train"]),
             "seconds": _seconds(history["train"]),
@@ -78,7 +79,7 @@ def _content(run: Run) -> dict[str, object]:
         },
         "seconds": {
             **{step: _seconds(records) for step, records in history.items()},
-            "search": sum(entry.seconds for entry in read_journal(run.finished("journal.jsonl"))),
+            "search": sum(entry.seconds for entry in entries),
             "calibrate": calibrated["seconds"],
             "evaluate": accuracy["seconds"],
         },
@@ -135,8 +136,7 @@ def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -
     return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
 
 
-def _search(run: Run, shared_seconds: float) -> dict[str, object]:
-    entries = read_journal(run.finished("journal.jsonl"))
+def _search(run: Run, entries: list[Entry], shared_seconds: float) -> dict[str, object]:
     return {
         "evaluations": len(entries),
         "seconds": shared_seconds + sum(entry.seconds for entry in entries),

@@ -33,21 +33,20 @@ def train_equal(run: Run) -> None:
 
 def train_shared(run: Run, shared: SharedNet) -> None:
     """Train the shared network, each step on a plan that is drawn from the space."""
-    teacher, space, weights = run.static, run.space, run.settings.loss
+    space = run.space
 
     def loss(net: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
-        return multi_exit_loss(net(x, draw_around_a_profile(space, rng)), y, _teach(teacher, x), weights)
+        return _taught(run, net(x, draw_around_a_profile(space, rng)), x, y)
 
     fit_step(run, "shared", shared, run.settings.shared, loss)
 
 
 def plan_loss(run: Run) -> Loss:
     """What the network of a plan is trained for: the labels, and the static network's answers."""
-    teacher, weights = run.static, run.settings.loss
 
     def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
-        return multi_exit_loss(net(x), y, _teach(teacher, x), weights)
+        return _taught(run, net(x), x, y)
 
     return loss
 
@@ -98,7 +97,11 @@ def fit_step(
     )
 
 
-def _teach(teacher: nn.Module, images: Tensor) -> Tensor:
-    with torch.no_grad():
-        logits: Tensor = teacher(images)
-    return logits
+def _taught(run: Run, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    """The loss of all stages; the static network answers only if something is distilled from it."""
+    weights = run.settings.loss
+    teacher: Tensor | None = None
+    if weights.distillation > 0:
+        with torch.no_grad():
+            teacher = run.static(images)
+    return multi_exit_loss(logits, labels, teacher, weights)

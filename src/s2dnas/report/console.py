@@ -44,7 +44,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """An inspected network, as plain values in ``found``: totals, search space, couplings, what stays whole."""
-    yield f"{found['model']}: {found['macs'] / 1e6:.2f} M macs, {found['params'] / 1e6:.2f} M parameters"
+    yield f"{found['model']}: {millions(found['macs'])} M macs, {millions(found['params'])} M parameters"
     yield f"{found['divisible_share']:.1%} of the macs can be divided, in {len(found['couplings'])} couplings"
     if space := found["space"]:
         yield f"{space['size']:.1e} plans of {space['num_stages']} stages in pieces of {space['min_width']} channels"
@@ -69,7 +69,7 @@ def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
         if check["failure"]:
             yield f"  {name}: {check['failure']}"
             continue
-        yield f"  {name}: {len(check['comparisons'])} comparisons, macs {_millions(check['macs'])} M"
+        yield f"  {name}: {len(check['comparisons'])} comparisons, macs {' / '.join(map(millions, check['macs']))} M"
         for compared in check["comparisons"]:
             yield f"    {_error(compared['error'])} from {compared['what']}"
     for fault in found["faults"]:
@@ -80,10 +80,6 @@ def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 def _error(error: float | None) -> str:
     return "without limit" if error is None else f"{error:.1e}"
-
-
-def _millions(macs: Sequence[float]) -> str:
-    return " / ".join(f"{value / 1e6:.2f}" for value in macs)
 
 
 def _shares(macs: Sequence[float], static: float) -> str:

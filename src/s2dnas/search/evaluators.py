@@ -21,7 +21,7 @@ class Objective:
     """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= ``budget``.
 
     ``static_macs`` and ``budget`` in macs per sample. A plan whose first stage exceeds the budget is scored by its
-    cheapest thresholds, times budget / cost: below all that keep it, and the lower the further it is off.
+    cheapest thresholds, times budget / cost: the lower, the further it is off.
     ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 

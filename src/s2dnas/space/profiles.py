@@ -12,6 +12,8 @@ from s2dnas.space.plan import Plan, stage_pairs
 from s2dnas.space.space import Choice, SearchSpace, Split
 
 _EIGHTHS = 8
+_NEARNESS = 8.0
+"""How near the couplings of a drawn plan are to its profile: the concentration of a Dirichlet distribution."""
 
 
 def uniform_plans(space: SearchSpace) -> list[Plan]:
@@ -30,7 +32,7 @@ def draw_around_a_profile(space: SearchSpace, rng: np.random.Generator) -> Plan:
     choices: list[Choice] = []
     for decision in space.decisions:
         if isinstance(decision, Split):
-            choices.append(decision.nearest(rng.dirichlet(1e-3 + _EIGHTHS * shares)))
+            choices.append(decision.nearest(rng.dirichlet(1e-3 + _NEARNESS * shares)))
         else:
             choices.append(tuple(int(flag) for flag in rng.random(pairs) < reuse))
     return space.decode(choices)

@@ -67,8 +67,9 @@ def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weig
     if weights.from_last > 0:
         gaps = _divergence(logits[:-1], logits[-1].detach(), weights.temperature)
         losses = torch.cat([losses[:-1] + weights.from_last * gaps, losses[-1:]])
-    counted = _chance_to_arrive(logits.detach(), weights.survivors)
-    return (alpha * (losses * counted).mean(dim=1)).sum() / alpha.sum()
+    if weights.survivors > 0:
+        losses = losses * _chance_to_arrive(logits.detach(), weights.survivors)
+    return (alpha * losses.mean(dim=1)).sum() / alpha.sum()
 
 
 def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
