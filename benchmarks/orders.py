@@ -19,7 +19,7 @@ from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.training import plan_loss
+from s2dnas.pipeline.training import PlanLoss
 from s2dnas.space.division import search_space
 from s2dnas.space.order import ORDERS, ordered
 from s2dnas.training.loop import Objective, fit
@@ -75,7 +75,7 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            Objective(net, plan_loss(run), batches, count),
+            Objective(net, PlanLoss(run), batches, count),
             recipe,
             fabric=run.fabric,
             checkpoint=checkpoint,

@@ -82,14 +82,18 @@ class Settings(Section):
 
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
     finetuning), the shared network and the chosen one. ``start``: the chosen network starts from the
-    shared or from the static weights. ``fade``: over which share of its training the weights that its plan forbids are
-    faded out; 0: they are cut at once. ``equal``: to compare, train the static network on for as many epochs as the
-    dynamic one got, shared and chosen together.
+    shared, the static or fresh weights (scratch). ``fade``: over which share of its training the weights that its plan
+    forbids are faded out; 0: they are cut at once. ``carry_gradient``: how much of the gradient from its later stages
+    reaches the features of earlier ones. ``add_logits``: each stage's logits are added to the later ones'.
+    ``equal``: to compare, train the static network on for as many epochs as the dynamic one got, shared and chosen
+    together.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
-    start: Literal["shared", "static"] = "shared"
+    start: Literal["shared", "static", "scratch"] = "shared"
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
+    carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
+    add_logits: bool = False
     equal: bool = True
     data: DataSettings = DataSettings()
     augmentation: Augmentation = Augmentation()

@@ -23,6 +23,8 @@ from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
 from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.shared import SharedNet
+from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.training.loop import Objective, fit
 from s2dnas.training.recipe import Recipe
@@ -53,7 +55,7 @@ def small_uniform() -> StagedNet:
     """A ResNet-8 divided in three."""
     traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
     graph = analyse(traced)
-    masked = uniform(traced, graph, search_space(graph, 3, 4))
+    masked = uniform(SharedNet(traced, graph, static_weights(traced, graph, 3)), search_space(graph, 3, 4))
     return build(traced, graph, masked.plan, masked.weights())
 
 

@@ -13,6 +13,8 @@ from s2dnas.graph.analysis import analyse
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced, trace
 from s2dnas.models.resnet import ResNet
+from s2dnas.network.shared import SharedNet
+from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 
 
@@ -25,7 +27,7 @@ def captured() -> tuple[ResNet, Traced, ChannelGraph, Tensor]:
 
 def test_uniform_divides_every_coupling_equally_and_reads_everything() -> None:
     _, traced, graph, _ = captured()
-    plan = uniform(traced, graph, search_space(graph, 2, 4)).plan
+    plan = uniform(SharedNet(traced, graph, static_weights(traced, graph, 2)), search_space(graph, 2, 4)).plan
     assert all(a == b for a, b in plan.widths.values())
     assert all(all(flags) for flags in plan.indicators.values())
 

@@ -16,7 +16,6 @@ from s2dnas.graph.trace import Traced
 from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry
 from s2dnas.network.shared import MaskedNet, SharedNet
-from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
@@ -42,9 +41,9 @@ class CascadeSettings:
         require(self, rules)
 
 
-def uniform(traced: Traced, graph: ChannelGraph, space: SearchSpace) -> MaskedNet:
-    """The undecided plan with the static network's weights: train and build it as the network of any other plan."""
-    return SharedNet(traced, graph, static_weights(traced, graph, space.num_stages)).at(space.uniform())
+def uniform(shared: SharedNet, space: SearchSpace) -> MaskedNet:
+    """The undecided plan with a shared network's weights: train and build it as the network of any other plan."""
+    return shared.at(space.uniform())
 
 
 def cascade(traced: Traced, graph: ChannelGraph, settings: CascadeSettings) -> StageChain:

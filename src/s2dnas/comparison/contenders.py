@@ -24,10 +24,10 @@ from s2dnas.comparison.settings import CompareSettings
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
-from s2dnas.pipeline.networks import trained
+from s2dnas.pipeline.networks import new_shared, trained
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import do
-from s2dnas.pipeline.training import Loss, fit_step, plan_loss
+from s2dnas.pipeline.training import fit_plan, fit_step
 from s2dnas.training.checkpoint import read_history
 from s2dnas.training.recipe import Recipe
 
@@ -54,30 +54,31 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
-    net = uniform(run.traced, run.graph, run.space)
-    return _thresholds(run, settings, "naive-uniform", net, plan_loss(run), run.settings.continued)
+    net = uniform(new_shared(run), run.space)
+    fit_plan(run, "naive-uniform", net, run.settings.continued)
+    return _by_thresholds(run, settings, "naive-uniform", net)
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
     net = cascade(run.traced, run.graph, settings.cascade)
-    return _thresholds(run, settings, "naive-cascade", net, JointLoss(), run.settings.continued)
+    fit_step(run, "naive-cascade", net, run.settings.continued, JointLoss())
+    return _by_thresholds(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
         net = branchynets.branchynet(run.traced, settings.branchynet)
-    loss = JointLoss(settings.branchynet.alpha)
-    return _thresholds(run, settings, "branchynet", net, loss, run.settings.continued, branchynets.CONFIDENCE)
+    fit_step(run, "branchynet", net, run.settings.continued, JointLoss(settings.branchynet.alpha))
+    return _by_thresholds(run, settings, "branchynet", net, branchynets.CONFIDENCE)
 
 
 def _msdnet(run: Run, settings: CompareSettings) -> Measured:
-    return _thresholds(run, settings, "msdnet", _new_msdnet(run, settings), JointLoss(), _from_scratch(run))
+    return _by_thresholds(run, settings, "msdnet", _trained_msdnet(run, settings))
 
 
 def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     """The same network as ``msdnet``, with thresholds of its own kind."""
-    net = _new_msdnet(run, settings)
-    fit_step(run, "msdnet", net, _from_scratch(run), JointLoss())
+    net = _trained_msdnet(run, settings)
     calibrate, test = (_table(run, "msdnet", net, split) for split in ("calibrate", "test"))
     found = by_rules(q_family(calibrate), calibrate, test, run.graph.macs, settings.budgets)
     return _measured(run, found, net, "msdnet")
@@ -121,21 +122,16 @@ def _from_scratch(run: Run) -> Recipe:
     return replace(static, epochs=static.epochs + run.settings.continued.epochs)
 
 
-def _new_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
+def _trained_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
     with run.drawing("msdnet"):
-        return msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
+        net = msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
+    fit_step(run, "msdnet", net, _from_scratch(run), JointLoss())
+    return net
 
 
-def _thresholds(
-    run: Run,
-    settings: CompareSettings,
-    step: str,
-    net: MultiExitNet,
-    loss: Loss,
-    recipe: Recipe,
-    confidence: str | None = None,
+def _by_thresholds(
+    run: Run, settings: CompareSettings, step: str, net: MultiExitNet, confidence: str | None = None
 ) -> Measured:
-    fit_step(run, step, net, recipe, loss)
     calibrate, test = (_table(run, step, net, split, confidence) for split in ("calibrate", "test"))
     return _measured(run, by_thresholds(calibrate, test, run.graph.macs, settings.budgets), net, step)
 

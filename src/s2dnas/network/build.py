@@ -20,11 +20,20 @@ from s2dnas.space.plan import Plan
 class MultiStageNet(StagedNet):
     """The network of a plan. ``stages[j]`` maps images and the earlier features that it reads to logits and features.
 
-    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it).
+    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it). If it ``adds``, a
+    stage's logits are added to the next one's; they then come first in the carry.
     """
 
-    def __init__(self, stages: Sequence[nn.Module], carried: Sequence[tuple[Key, ...]], macs: Sequence[float]) -> None:
+    def __init__(
+        self,
+        stages: Sequence[nn.Module],
+        carried: Sequence[tuple[Key, ...]],
+        macs: Sequence[float],
+        *,
+        adds: bool = False,
+    ) -> None:
         super().__init__()
+        self.adds = adds
         self.stages = nn.ModuleList(stages)
         self.carried = tuple(carried)
         self.macs = tuple(macs)
@@ -40,12 +49,22 @@ class MultiStageNet(StagedNet):
 
     def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         """Run one stage on images (N, C, H, W) and what earlier stages handed on."""
+        if not self.adds:
+            logits, carry = self.stages[index](x, *carry)
+            return logits, carry
+        earlier, carry = carry[:1], carry[1:]
         logits, carry = self.stages[index](x, *carry)
-        return logits, carry
+        logits = sum(earlier, logits)
+        return logits, (logits, *carry)
 
 
-def build(traced: Traced, graph: ChannelGraph, plan: Plan, weights: Weights | None = None) -> MultiStageNet:
-    """The multi-stage network of a plan, with the given weights or the static network's; it is in eval mode."""
+def build(
+    traced: Traced, graph: ChannelGraph, plan: Plan, weights: Weights | None = None, *, adds: bool = False
+) -> MultiStageNet:
+    """The multi-stage network of a plan, with the given weights or the static network's; it is in eval mode.
+
+    With ``adds`` each stage's logits are added to the later ones'.
+    """
     weights = weights or static_weights(traced, graph, plan.num_stages)
     parts = Parts(traced, graph, stage_of_units(graph, plan))
     writers = [StageWriter(parts, plan, weights, index) for index in range(plan.num_stages)]
@@ -57,7 +76,7 @@ def build(traced: Traced, graph: ChannelGraph, plan: Plan, weights: Weights | No
         for index, writer in enumerate(writers)
     ]
     device = next(iter(weights.heads[0].values())).device
-    return MultiStageNet(stages, carried, cost_model(graph).macs(plan).tolist()).eval().to(device)
+    return MultiStageNet(stages, carried, cost_model(graph).macs(plan).tolist(), adds=adds).eval().to(device)
 
 
 def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:

@@ -1,7 +1,7 @@
 """Run a captured network with given weights: what precedes the tail once, then the tail once per classifier."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument_names, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
+from s2dnas.network.carry_gradient import with_scaled_gradient
 from s2dnas.network.stage_graph import mode_argument
 from s2dnas.network.stagewise import Read, Stagewise, Versions
 from s2dnas.network.weights import Weights
@@ -21,11 +22,18 @@ class Mode:
     """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured).
 
     ``keep`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
+    ``gradient`` holds, by call, how much of a weight's gradient its features get: (outputs, inputs), (S, 1, inputs)
+    in the tail.
     """
 
     training: bool
     momentum: float | None = None
     keep: float = 0.0
+    gradient: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def of_stage(self, stage: int, tail: frozenset[str]) -> "Mode":
+        """The mode of one stage's tail."""
+        return replace(self, gradient={name: row[stage] for name, row in self.gradient.items() if name in tail})
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +64,7 @@ class Interpreter:
         tail = [node for node in calls if node.name in graph.tail]
         kept = {source.name for node in tail for source in node.all_input_nodes} | {self._result}
         self._body = _steps([node for node in calls if node.name not in graph.tail], kept)
-        self._tail = _steps(tail, kept)
+        self._tail, self._tail_names = _steps(tail, kept), graph.tail
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Interpreter":
         """Itself: it is never changed, and networks that hold it are copied."""
@@ -68,7 +76,8 @@ class Interpreter:
         logits = []
         for stage, head in enumerate(weights.heads):
             own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
-            logits.append(self._run(self._tail, own, head, stagewise, mode)[self._result])
+            of_stage = mode.of_stage(stage, self._tail_names)
+            logits.append(self._run(self._tail, own, head, stagewise, of_stage)[self._result])
         return torch.stack(logits)
 
     def _run(
@@ -86,12 +95,16 @@ class Interpreter:
             return values[node.name] if name is None else tensors[name]
 
         for step in steps:
-            if step.node.name in stagewise.names:
-                values[step.node.name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
+            name = step.node.name
+            if name in stagewise.names:
+                values[name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
+            elif name in mode.gradient:
+                call = partial(step.call, mode, arguments=step.node.args)
+                values[name] = with_scaled_gradient(call, step.node, read, mode.gradient[name])
             else:
-                values[step.node.name] = step.call(mode, read, step.node.args)
-            for name in step.last_use:
-                values.pop(name, None)
+                values[name] = step.call(mode, read, step.node.args)
+            for used in step.last_use:
+                values.pop(used, None)
         return values
 
 

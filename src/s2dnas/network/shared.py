@@ -5,10 +5,13 @@ Since stages only read earlier ones, every plan is the static network with some 
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
+from s2dnas.network.added import added
+from s2dnas.network.carry_gradient import carry_masks
 from s2dnas.network.interpreter import Interpreter, Mode
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.multi_exit import MultiExitNet
@@ -24,12 +27,12 @@ class SharedNet(nn.Module):
     """The weights of every plan. ``forward(x, plan)`` gives the logits (S, N, K) of one of them; no plan is stored.
 
     ``keep`` in [0, 1] is how much of the forbidden weights is let through: 0 is the plan itself, 1 the static
-    network read by all stages.
+    network read by all stages. With ``adds`` each stage's logits are added to the later ones'.
     """
 
-    def __init__(self, traced: Traced, graph: ChannelGraph, weights: Weights) -> None:
+    def __init__(self, traced: Traced, graph: ChannelGraph, weights: Weights, *, adds: bool = False) -> None:
         super().__init__()
-        self._traced, self._graph, self._run = traced, graph, Interpreter(traced, graph)
+        self._traced, self._graph, self._run, self.adds = traced, graph, Interpreter(traced, graph), adds
         self.body = _Tensors(weights.body, traced.parameters)
         self.heads = _Heads(_Tensors(head, traced.parameters) for head in weights.heads)
 
@@ -37,7 +40,8 @@ class SharedNet(nn.Module):
         """Images (N, C, H, W) to logits (S, N, K) of a plan."""
         own = masked(self._graph, self.weights(), stage_masks(self._graph, plan), keep)
         stagewise = Stagewise(self._traced, self._graph, plan)
-        return self._run.logits(x, own, stagewise, Mode(self.training, keep=keep))
+        logits = self._run.logits(x, own, stagewise, Mode(self.training, keep=keep))
+        return added(logits) if self.adds else logits
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
@@ -53,23 +57,34 @@ class MaskedNet(MultiExitNet):
 
     ``keep`` fades the forbidden weights out while training; anything above 0 is not the plan yet. ``momentum``, if it
     is set, replaces the captured momentum of running statistics: 1 / k in the k-th pass makes them plain means.
+    ``carry_gradient`` in [0, 1] is how much of the gradient from later stages reaches the features of earlier ones.
     """
 
     def __init__(self, traced: Traced, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
-        self._graph, self._run, self.plan = graph, Interpreter(traced, graph), plan
+        self._graph, self._run, self.plan, self.adds = graph, Interpreter(traced, graph), plan, shared.adds
         self._stagewise = Stagewise(traced, graph, plan)
         self.keep: float = 0.0
         self.momentum: float | None = None
+        self.carry_gradient: float = 1.0
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(graph).macs(plan).tolist())
         self._masks = _Tensors(stage_masks(graph, plan), frozenset(), persistent=False)
+        self._carry = _Tensors(carry_masks(traced, graph, plan), frozenset(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
         own = masked(self._graph, self.weights(), self._masks.tensors(), self.keep)
-        return self._run.logits(x, own, self._stagewise, Mode(self.training, self.momentum, self.keep))
+        mode = Mode(self.training, self.momentum, self.keep, self._gradient())
+        logits = self._run.logits(x, own, self._stagewise, mode)
+        return added(logits) if self.adds else logits
+
+    def _gradient(self) -> dict[str, Tensor]:
+        """How much of the gradient of each weight reaches what it reads; nothing to say while nobody learns."""
+        if self.carry_gradient == 1 or not torch.is_grad_enabled():
+            return {}
+        return {name: 1 - (1 - self.carry_gradient) * mask for name, mask in self._carry.tensors().items()}
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""

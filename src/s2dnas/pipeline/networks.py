@@ -1,5 +1,6 @@
 """The networks of a run, each with the weights that a step left for it."""
 
+from s2dnas.graph.trace import Traced
 from s2dnas.network.build import MultiStageNet, build
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
@@ -8,16 +9,19 @@ from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 
 
-def new_shared(run: Run) -> SharedNet:
-    """The shared network with the static network's weights."""
-    return SharedNet(run.traced, run.graph, static_weights(run.traced, run.graph, run.settings.space.num_stages))
+def new_shared(run: Run, weights: Traced | None = None) -> SharedNet:
+    """The shared network with the static network's weights, or those of another network of the same kind."""
+    settings = run.settings
+    start = static_weights(weights or run.traced, run.graph, settings.space.num_stages)
+    return SharedNet(run.traced, run.graph, start, adds=settings.add_logits)
 
 
 def chosen(run: Run) -> MaskedNet:
     """The masked network of the plan, before its training."""
-    plan, shared = Plan.load(run.finished("plan.json")), new_shared(run)
+    plan, start = Plan.load(run.finished("plan.json")), run.settings.start
     run.space.encode(plan)
-    if run.settings.start == "shared":
+    shared = new_shared(run, run.captured(run.fresh_static()) if start == "scratch" else None)
+    if start == "shared":
         load_checkpoint(run.finished(f"shared/{CHECKPOINT}"), shared)
     return shared.at(plan)
 
@@ -26,4 +30,4 @@ def trained(run: Run) -> MultiStageNet:
     """The trained multi-stage network of the plan."""
     net = chosen(run)
     load_checkpoint(run.finished(f"train/{CHECKPOINT}"), net)
-    return build(run.traced, run.graph, net.plan, net.weights()).to(run.fabric.device)
+    return build(run.traced, run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)

@@ -108,11 +108,15 @@ class Run:
         named = NAMED_STATS.get(self.settings.data.normalise)
         return named or channel_stats(self.splits.train.images)
 
-    def new_static(self) -> nn.Module:
-        """The static network as the run starts with it: given weights, or fresh ones drawn from the seed."""
+    def fresh_static(self) -> nn.Module:
+        """The static network with fresh weights, drawn from the seed."""
         channels, *_ = self.splits.train.image_shape
         with self.drawing("weights"):
-            model = build(self.start.model, self.splits.train.num_classes, channels)
+            return build(self.start.model, self.splits.train.num_classes, channels)
+
+    def new_static(self) -> nn.Module:
+        """The static network as the run starts with it: with the given weights, if there are any."""
+        model = self.fresh_static()
         if self.start.weights is not None:
             self._load(model, Path(self.start.weights))
         return model
@@ -140,8 +144,12 @@ class Run:
     @cached_property
     def traced(self) -> Traced:
         """The captured static network."""
-        example = torch.zeros(1, *self.splits.train.image_shape, device=self.fabric.device)
-        return trace(self.static, example)
+        return self.captured(self.static)
+
+    def captured(self, model: nn.Module) -> Traced:
+        """A network of this run's shape, captured."""
+        device = self.fabric.device
+        return trace(model.to(device), torch.zeros(1, *self.splits.train.image_shape, device=device))
 
     @cached_property
     def graph(self) -> ChannelGraph:

@@ -1,6 +1,7 @@
 """The trainings of a run: the static network, the shared network, the network of the plan."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2dnas.evaluation.collect import collect, static_accuracy
-from s2dnas.network.shared import SharedNet
+from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
@@ -42,28 +43,41 @@ def train_shared(run: Run, shared: SharedNet) -> None:
     fit_step(run, "shared", shared, run.settings.shared, loss)
 
 
-def plan_loss(run: Run) -> Loss:
-    """What the network of a plan is trained for: the labels, and the static network's answers."""
+@dataclass
+class PlanLoss:
+    """What the network of a plan is trained for: the labels, and the static network's answers.
 
-    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
-        return _taught(run, net(x), x, y)
+    ``progress`` is the share of the training that is done, for weights that change with it.
+    """
 
-    return loss
+    run: Run
+    progress: float = 1.0
+
+    def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
+        """The scalar that the training loop minimises, for images (N, C, H, W) and labels (N,)."""
+        return _taught(self.run, net(x), x, y, self.progress)
 
 
 def train_plan(run: Run) -> None:
-    """Train the network of the plan, as a masked network: one static pass gives the logits of all stages."""
-    net = chosen(run)
+    """Train the network of the plan."""
+    fit_plan(run, "train", chosen(run), run.settings.train)
+
+
+def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
+    """Train a plan's network, as a masked network: one static pass gives the logits of all stages."""
+    loss, fade = PlanLoss(run), run.settings.fade
 
     def validate() -> dict[str, float]:
         net.keep = 0.0
         accuracies = collect(net, run.plain(run.splits.search)).stage_accuracy
         return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
 
-    def fade(progress: float) -> None:
-        net.keep = max(0.0, 1 - progress / run.settings.fade) if run.settings.fade else 0.0
+    def prepare(progress: float) -> None:
+        loss.progress = progress
+        net.keep = max(0.0, 1 - progress / fade) if fade else 0.0
 
-    fit_step(run, "train", net, run.settings.train, plan_loss(run), validate, fade)
+    net.carry_gradient = run.settings.carry_gradient
+    fit_step(run, step, net, recipe, loss, validate, prepare)
 
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
@@ -97,11 +111,11 @@ def fit_step(
     )
 
 
-def _taught(run: Run, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+def _taught(run: Run, logits: Tensor, images: Tensor, labels: Tensor, progress: float = 1.0) -> Tensor:
     """The loss of all stages; the static network answers only if something is distilled from it."""
     weights = run.settings.loss
     teacher: Tensor | None = None
     if weights.distillation > 0:
         with torch.no_grad():
             teacher = run.static(images)
-    return multi_exit_loss(logits, labels, teacher, weights)
+    return multi_exit_loss(logits, labels, teacher, weights, progress)

@@ -14,7 +14,8 @@ from s2dnas.errors import SettingsError, require
 class LossWeights:
     """What each stage learns from, and how much each stage and sample counts.
 
-    ``alpha`` per stage (empty: 1 each). ``distillation`` in [0, 1] is the teacher's share, the labels have the rest;
+    ``alpha`` per stage (empty: 1 each); a training that has an ``alpha_start`` goes from there to it, linearly.
+    ``distillation`` in [0, 1] is the teacher's share, the labels have the rest;
     ``temperature`` softens both sides. ``from_last`` is added for every earlier stage: distillation from the last one.
     ``survivors`` in [0, 1]: from counting every sample alike in every stage to counting it by its chance to get there.
     ``label_smoothing`` in [0, 1) is the share of the labels that is spread over all classes.
@@ -22,6 +23,7 @@ class LossWeights:
     """
 
     alpha: tuple[float, ...] = ()
+    alpha_start: tuple[float, ...] = ()
     distillation: float = 0.5
     temperature: float = 3.0
     from_last: float = 0.0
@@ -38,26 +40,37 @@ class LossWeights:
         }
         require(self, rules)
 
-    def per_stage(self, num_stages: int) -> tuple[float, ...]:
-        """S weights. Raises SettingsError if ``alpha`` does not hold as many, or none that counts."""
-        alpha = self.alpha or (1.0,) * num_stages
-        if len(alpha) != num_stages or not min(alpha) >= 0 or not 0 < sum(alpha) < math.inf:
-            raise SettingsError(
-                f"alpha is {alpha} for {num_stages} stages; give {num_stages} weights, none negative and not all 0, "
-                "or none"
-            )
-        return alpha
+    def per_stage(self, num_stages: int, progress: float = 1.0) -> tuple[float, ...]:
+        """S weights when a share of the training is done.
+
+        Raises SettingsError if ``alpha`` or ``alpha_start`` does not hold as many, or none that counts.
+        """
+        end = _weights("alpha", self.alpha or (1.0,) * num_stages, num_stages)
+        start = _weights("alpha_start", self.alpha_start or end, num_stages)
+        return tuple((1 - progress) * a + progress * b for a, b in zip(start, end, strict=True))
 
 
-def multi_exit_loss(logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights) -> Tensor:
+def _weights(name: str, alpha: tuple[float, ...], num_stages: int) -> tuple[float, ...]:
+    if len(alpha) != num_stages or not min(alpha) >= 0 or not 0 < sum(alpha) < math.inf:
+        raise SettingsError(
+            f"{name} is {alpha} for {num_stages} stages; give {num_stages} weights, none negative and not all 0, "
+            "or none"
+        )
+    return alpha
+
+
+def multi_exit_loss(
+    logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights, progress: float = 1.0
+) -> Tensor:
     """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation + ...), divided by sum alpha_i.
 
     ``logits`` (S, N, K), ``labels`` (N,), ``teacher`` (N, K) logits of the static network, or None for d = 0.
-    Cross-entropies weighted by alpha_i: S2DNAS; distillation as temperature-softened Kullback-Leibler divergence
-    times T^2: Hinton et al. 2015. Raises SettingsError if alpha is not one weight per stage.
+    ``progress`` is the share of the training that is done. Cross-entropies weighted by alpha_i: S2DNAS; distillation
+    as temperature-softened Kullback-Leibler divergence times T^2: Hinton et al. 2015.
+    Raises SettingsError if alpha is not one weight per stage.
     """
     stages, samples, _ = logits.shape
-    alpha = torch.as_tensor(weights.per_stage(stages), device=logits.device)
+    alpha = torch.as_tensor(weights.per_stage(stages, progress), device=logits.device)
     targets, smoothing = labels.repeat(stages), weights.label_smoothing
     losses = F.cross_entropy(logits.flatten(0, 1), targets, reduction="none", label_smoothing=smoothing)
     losses = losses.view(stages, samples)

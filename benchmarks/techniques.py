@@ -1,0 +1,110 @@
+"""What each technique of training gains, on one plan: alone on top of plain joint training, and all together.
+
+python benchmarks/techniques.py runs/resnet20 --epochs 6 --json results/techniques.json
+
+RUN is a folder whose static network is trained; the variants go into RUN/techniques. What is finished there is read,
+so an ablation that was killed goes on.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from s2dnas.artifacts import read_json, write_json
+from s2dnas.comparison.measured import by_thresholds
+from s2dnas.config import Settings, content_of, validated
+from s2dnas.exits import ExitTable
+from s2dnas.pipeline.opening import open_run
+from s2dnas.pipeline.run import CHECKPOINT, Run, Start
+from s2dnas.pipeline.steps import do
+
+SHARES = (0.5, 0.25, 0.25)
+BUDGETS = (0.3, 0.35, 0.4, 0.5)
+PLAIN = ("start=static", "space.order=l1", "loss.distillation=0.0", "equal=false")
+TECHNIQUES: Mapping[str, tuple[str, ...]] = {
+    "plain": (),
+    "from scratch": ("start=scratch",),
+    "order: activation": ("space.order=activation",),
+    "fade": ("fade=0.5",),
+    "distil static": ("loss.distillation=0.5",),
+    "distil last": ("loss.from_last=0.5",),
+    "carry gradient 0.5": ("carry_gradient=0.5",),
+    "carry gradient 0": ("carry_gradient=0.0",),
+    "add logits": ("add_logits=true",),
+    "survivors": ("loss.survivors=0.5",),
+    "average": ("train.average=0.99",),
+    "label smoothing": ("loss.label_smoothing=0.1",),
+    "alpha: late to equal": ("loss.alpha_start=[0.2,0.5,1.0]",),
+    "alpha: early": ("loss.alpha=[1.0,0.7,0.5]",),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--only", nargs="*", choices=TECHNIQUES, default=list(TECHNIQUES))
+    parser.add_argument("--together", nargs="*", choices=TECHNIQUES, default=[], help="one more variant: all of these")
+    parser.add_argument("--json", type=Path, required=True)
+    given = parser.parse_args()
+    run = open_run(given.run, None)
+    variants = {name: TECHNIQUES[name] for name in given.only}
+    if given.together:
+        variants[" + ".join(given.together)] = tuple(pair for name in given.together for pair in TECHNIQUES[name])
+    for name, pairs in variants.items():
+        key = {"technique": name, "seed": run.settings.seed, "epochs": given.epochs}
+        row = {**key, **measured(run, pairs, given.epochs)}
+        add(given.json, row)
+        print(json.dumps(row), flush=True)
+
+
+def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]:
+    """Stage accuracies on the test split, and accuracies at budgets by thresholds of the calibration split."""
+    variant = prepared(run, pairs, epochs)
+    for step in ("train", "calibrate", "evaluate"):
+        if not (variant.folder / "test.npz").exists():
+            do(variant, step)
+    calibrate, test = (ExitTable.load(variant.folder / f"{name}.npz") for name in ("calibrate", "test"))
+    _, at_budgets = by_thresholds(calibrate, test, run.graph.macs, BUDGETS)
+    return {
+        "settings": pairs,
+        "stages": test.stage_accuracy.tolist(),
+        "at_budgets": [at.model_dump(mode="json") for at in at_budgets],
+    }
+
+
+def prepared(run: Run, pairs: tuple[str, ...], epochs: int) -> Run:
+    """A run of its own: the same static network, the uniform plan, other settings."""
+    content = run.settings.model_dump(mode="json")
+    for pair in (*PLAIN, f"train.epochs={epochs}", *pairs):
+        content = merged(content, content_of(None, [pair]))
+    folder = run.folder / "techniques" / ("-".join([str(epochs), *pairs]).replace("/", "-") or "plain")
+    variant = open_run(folder, Start(run.start.model, run.start.data, run.start.weights, validated(content, Settings)))
+    if not (folder / "static" / CHECKPOINT).exists():
+        (folder / "static").mkdir(exist_ok=True)
+        shutil.copy(run.checkpoint("static"), folder / "static" / CHECKPOINT)
+    variant.space.uniform(SHARES).save(folder / "plan.json")
+    return variant
+
+
+def merged(content: dict[str, object], change: Mapping[str, object]) -> dict[str, object]:
+    """Nested settings with others on top."""
+    result = dict(content)
+    for key, value in change.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def add(path: Path, row: dict[str, object]) -> None:
+    """Put a row into the file; one of the same technique, seed and epochs is replaced."""
+    rows = read_json(path, "techniques")["rows"] if path.exists() else []
+    same = ("technique", "seed", "epochs")
+    rows = [other for other in rows if any(other[key] != row[key] for key in same)] + [row]
+    write_json(path, "techniques", {"shares": SHARES, "plain": PLAIN, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
