@@ -70,6 +70,8 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
     def not_again(*_: object) -> None:
         raise AssertionError
 
+    for weights in (tmp_path / "out").rglob("*.safetensors"):
+        weights.unlink()
     monkeypatch.setattr(contenders, "CONTENDERS", dict.fromkeys(METHODS, not_again))
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]

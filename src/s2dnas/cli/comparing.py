@@ -26,8 +26,8 @@ def compare(
 
     settings = load_comparison(config, overrides or ())
     with watching() as watch, stoppable(f"s2dnas compare {config} --out {out}"):
-        found = compare(settings, out, watch)
-    table = markdown(found)
-    save(found, out, plot(found), table)
+        for found in compare(settings, out, watch):
+            table = markdown(found)
+            save(found, out, plot(found), table)
     typer.echo(table)
     typer.echo(f"plot: {out / 'compare.svg'}")

@@ -1,7 +1,7 @@
 """Measure every method for every seed, as far as that is not done yet, and write what was found."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,47 +31,65 @@ class Static(Part):
     epochs: int
 
 
+class Curve(Measured):
+    """What one method reached with one seed."""
+
+    method: str
+    seed: int
+
+
 class Comparison(Part):
-    """All that was found: the static network, and the curve of each method, per seed."""
+    """All that was found so far: the static network, and the curve of each method, per seed."""
 
     model: str
     data: str
     static: tuple[Static, ...]
-    curves: tuple[tuple[str, int, Measured], ...]
+    curves: tuple[Curve, ...]
     not_applicable: dict[str, str]
     settings: dict[str, JsonValue]
 
+    @property
+    def methods(self) -> Sequence[str]:
+        """The methods that were measured, in the order of the settings."""
+        return list(dict.fromkeys(curve.method for curve in self.curves))
 
-def compare(settings: CompareSettings, folder: Path, watch: Watch) -> Comparison:
-    """Train what is missing and measure it; finished parts are read, so a comparison that was killed goes on.
+    def of(self, method: str) -> Sequence[Curve]:
+        """A method's curves, one per seed."""
+        return [curve for curve in self.curves if curve.method == method]
 
+
+def compare(settings: CompareSettings, folder: Path, watch: Watch) -> Iterator[Comparison]:
+    """Train what is missing and measure it: what is known after each method of each seed.
+
+    Finished parts are read, so a comparison that was killed goes on; their JSON files are enough for that.
     Raises ArtifactError if the folder holds a comparison with other settings.
     """
     _same(settings, folder / "comparison.json")
-    static: list[Static] = []
-    curves: list[tuple[str, int, Measured]] = []
-    reasons: dict[str, str] = {}
-    for seed in settings.seeds:
-        run = _open(settings, seed, folder / f"seed-{seed}", watch)
-        do(run, "static")
-        do(run, "equal")
-        static.append(_static(run))
-        for method in settings.methods:
-            if method in reasons:
-                continue
-            try:
-                curves.append((method, seed, measure(method, run, settings)))
-            except ModelError as error:
-                reasons[method] = str(error)
-                _log.info("%s does not apply: %s", method, error)
-    return Comparison(
+    found = Comparison(
         model=settings.model,
         data=settings.data,
-        static=tuple(static),
-        curves=tuple(curves),
-        not_applicable=reasons,
+        static=(),
+        curves=(),
+        not_applicable={},
         settings=settings.model_dump(mode="json"),
     )
+    for seed in settings.seeds:
+        run = _open(settings, seed, folder / f"seed-{seed}", watch)
+        found = found.model_copy(update={"static": (*found.static, _static(run))})
+        for method in settings.methods:
+            if method not in found.not_applicable:
+                found = _with(found, method, run, settings)
+                yield found
+
+
+def _with(found: Comparison, method: str, run: Run, settings: CompareSettings) -> Comparison:
+    try:
+        measured = measure(method, run, settings)
+    except ModelError as error:
+        _log.info("%s does not apply: %s", method, error)
+        return found.model_copy(update={"not_applicable": {**found.not_applicable, method: str(error)}})
+    curve = Curve(method=method, seed=run.settings.seed, **measured.model_dump())
+    return found.model_copy(update={"curves": (*found.curves, curve)})
 
 
 def save(found: Comparison, folder: Path, plot: str, table: str) -> None:
@@ -92,10 +110,7 @@ def _content(found: Comparison) -> dict[str, Any]:
             "macs": found.static[0].macs,
             "seeds": [static.model_dump(mode="json") for static in found.static],
         },
-        "curves": [
-            {"method": method, "seed": seed, **measured.model_dump(mode="json")}
-            for method, seed, measured in found.curves
-        ],
+        "curves": [curve.model_dump(mode="json") for curve in found.curves],
         "not_applicable": [{"method": method, "reason": reason} for method, reason in found.not_applicable.items()],
         "settings": found.settings,
     }
@@ -117,6 +132,16 @@ def _open(settings: CompareSettings, seed: int, folder: Path, watch: Watch) -> R
 
 
 def _static(run: Run) -> Static:
+    """The static network of a run, trained if it is not known yet."""
+    path = run.folder / "equal.json"
+    if not path.exists():
+        do(run, "static")
+        do(run, "equal")
+        write_json(path, "equal", _trained(run).model_dump(mode="json"))
+    return Static.model_validate(read_json(path, "equal"))
+
+
+def _trained(run: Run) -> Static:
     settings = run.settings
     return Static(
         seed=settings.seed,
@@ -125,8 +150,3 @@ def _static(run: Run) -> Static:
         params=sum(p.numel() for p in run.static.parameters()),
         epochs=settings.static.epochs + settings.continued.epochs,
     )
-
-
-def methods_of(found: Comparison) -> Sequence[str]:
-    """The methods that were measured, in the order of the settings."""
-    return list(dict.fromkeys(method for method, _, _ in found.curves))

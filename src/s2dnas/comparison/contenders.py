@@ -41,6 +41,7 @@ def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
     """
     path = run.folder / method / "measured.json"
     if not path.exists():
+        do(run, "static")
         write_json(path, "measured", CONTENDERS[method](run, settings).model_dump(mode="json"))
     return Measured.model_validate(read_json(path, "measured"))
 

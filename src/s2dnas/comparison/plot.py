@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from s2dnas.comparison.compare import Comparison, methods_of
+from s2dnas.comparison.compare import Comparison
 from s2dnas.comparison.published import PUBLISHED
 from s2dnas.report.style import MUTED, STATIC, styled, to_svg
 
@@ -17,7 +17,7 @@ def plot(found: Comparison) -> str:
     with styled(5.2) as figure:
         axes = figure.add_subplot()
         _published(axes, found)
-        for color, method in zip(COLORS, methods_of(found), strict=False):
+        for color, method in zip(COLORS, found.methods, strict=False):
             _method(axes, found, method, color)
         for index, static in enumerate(found.static):
             place, label = (static.macs / 1e6, 100 * static.accuracy), "static, equally trained" if not index else None
@@ -32,11 +32,9 @@ def plot(found: Comparison) -> str:
 
 def _method(axes: "Axes", found: Comparison, method: str, color: str) -> None:
     label: str | None = method
-    for name, _, measured in found.curves:
-        if name != method:
-            continue
-        macs = [point.mean_macs / 1e6 for point in measured.points]
-        accuracies = [100 * point.accuracy for point in measured.points]
+    for curve in found.of(method):
+        macs = [point.mean_macs / 1e6 for point in curve.points]
+        accuracies = [100 * point.accuracy for point in curve.points]
         style = "o" if len(macs) == 1 else "-"
         axes.plot(macs, accuracies, style, color=color, linewidth=1.7, alpha=0.85, markersize=6, label=label)
         label = None
@@ -50,12 +48,12 @@ def _published(axes: "Axes", found: Comparison) -> None:
 
 
 def _dearest(found: Comparison) -> float:
-    dynamic = [point.mean_macs for _, _, measured in found.curves for point in measured.points]
-    return max(found.static[0].macs, *dynamic)
+    dynamic = [point.mean_macs for curve in found.curves for point in curve.points]
+    return max([found.static[0].macs, *dynamic])
 
 
 def _range(found: Comparison) -> tuple[float, float]:
     """From well below the static network, where curves start, to just above the best point."""
-    best = max(point.accuracy for _, _, measured in found.curves for point in measured.points)
     static = [each.accuracy for each in found.static]
-    return 100 * (min(static) - 0.12), 100 * max(best, *static) + 1
+    best = max(static + [point.accuracy for curve in found.curves for point in curve.points])
+    return 100 * (min(static) - 0.12), 100 * best + 1

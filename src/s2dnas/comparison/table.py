@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from s2dnas.comparison.compare import Comparison, methods_of
+from s2dnas.comparison.compare import Comparison
 from s2dnas.comparison.measured import Measured, mean_and_spread
 
 
@@ -20,8 +20,8 @@ def _rows(found: Comparison, budgets: Sequence[float]) -> Iterator[list[str]]:
     accuracy = _spread([each.accuracy for each in static])
     epochs = f"{static[0].epochs}"
     yield ["static", *[""] * (len(budgets) - 1), accuracy, f"{static[0].params / 1e6:.2f}", epochs, ""]
-    for method in methods_of(found):
-        measured = [each for name, _, each in found.curves if name == method]
+    for method in found.methods:
+        measured = found.of(method)
         minutes = mean_and_spread([each.seconds / 60 for each in measured])[0]
         cells = [_cell(measured, budget) for budget in budgets]
         yield [method, *cells, f"{measured[0].params / 1e6:.2f}", f"{measured[0].epochs}", f"{minutes:.1f}"]
