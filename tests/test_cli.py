@@ -255,7 +255,7 @@ def test_verify_proves_a_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect", "verify"]
+    "command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect", "verify", "compare"]
 )
 def test_every_command_has_help_with_an_example(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -265,7 +265,6 @@ def test_every_command_has_help_with_an_example(
 
 
 def test_every_shipped_config_of_a_run_loads() -> None:
-    configs = (Path(__file__).parents[1] / "configs").glob("*.toml")
-    runs = [config for config in configs if not config.name.startswith("compare-")]
+    runs = list((Path(__file__).parents[1] / "configs").glob("*.toml"))
     assert runs
     assert all(load_settings(config).seed >= 0 for config in runs)

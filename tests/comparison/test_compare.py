@@ -10,7 +10,7 @@ from s2dnas.comparison import contenders
 from s2dnas.comparison.settings import METHODS, load_comparison
 from s2dnas.errors import SettingsError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("compare-*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "compare").rglob("*.toml"))
 TINY = """
 model = "resnet20"
 data = "digits"

@@ -1,5 +1,6 @@
 """A training's state survives a file; a file that does not fit changes nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,19 @@ def test_weights_statistics_and_history_come_back(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["last"]
 
 
-@pytest.mark.parametrize("momentum", [0.9, 0.0])
-def test_the_next_step_is_the_one_that_would_have_followed(tmp_path: Path, momentum: float) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [optimizer_of, lambda module: optimizer_of(module, 0.0), lambda module: torch.optim.AdamW(module.parameters())],
+)
+def test_the_next_step_is_the_one_that_would_have_followed(
+    tmp_path: Path, make: Callable[[nn.Module], torch.optim.Optimizer]
+) -> None:
     first = network()
-    optimizer = optimizer_of(first, momentum)
+    optimizer = make(first)
     step(first, optimizer)
     save_checkpoint(tmp_path / "last", first, optimizer, HISTORY)
     second = network()
-    resumed = optimizer_of(second, momentum)
+    resumed = make(second)
     load_checkpoint(tmp_path / "last", second, resumed)
     step(first, optimizer)
     step(second, resumed)

@@ -152,7 +152,11 @@ def kill_in_validation(epoch: int, objective: Objective) -> tuple[Objective, Cal
         (kill_in_validation, 4, 3),
     ],
 )
-@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, average=0.9)], ids=["last", "average"])
+@pytest.mark.parametrize(
+    "recipe",
+    [RECIPE, replace(RECIPE, average=0.9), replace(RECIPE, optimizer="adamw", learning_rate=0.01)],
+    ids=["last", "average", "adamw"],
+)
 def test_killed_and_resumed_ends_as_uninterrupted(
     toy: Toy, fabric: Fabric, tmp_path: Path, kill: Callable[..., object], when: int, finished: int, recipe: Recipe
 ) -> None:

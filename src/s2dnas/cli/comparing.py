@@ -16,7 +16,7 @@ def compare(
 ) -> None:
     """All methods on equal terms, into one table and one plot.
 
-    Example: s2dnas compare configs/compare-digits.toml --out runs/compare-digits
+    Example: s2dnas compare configs/compare/digits.toml --out runs/compare-digits
     """
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.comparison.compare import compare, save

@@ -96,8 +96,9 @@ def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("blockdrop"):
         net = blockdrop(run.static, run.splits.train.image_shape)
     continued = run.settings.continued
-    first = replace(continued, epochs=continued.epochs // 2, learning_rate=settings.blockdrop_rate)
-    second = replace(first, epochs=continued.epochs - first.epochs)
+    rate = settings.blockdrop_rate
+    first = replace(continued, epochs=continued.epochs // 2, optimizer="adamw", learning_rate=rate)
+    second = replace(first, epochs=continued.epochs - first.epochs, learning_rate=rate / 10)
     net.base.requires_grad_(False)
     _, batches = run.training(first.batch_size)
     fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop, first.epochs * batches))

@@ -16,7 +16,14 @@ from s2dnas.artifacts import VERSION, replacing
 from s2dnas.errors import ArtifactError
 from s2dnas.training.average import WeightAverage
 
-_MODULE, _MOMENTUM, _RAW = "module.", "momentum.", "raw."
+_MODULE, _RAW = "module.", "raw."
+_OPTIMIZER = {
+    "momentum_buffer": "momentum.",
+    "exp_avg": "first_moment.",
+    "exp_avg_sq": "second_moment.",
+    "step": "step.",
+}
+"""What SGD and AdamW remember of each parameter, and its prefix in the file."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +44,19 @@ def save_checkpoint(
     history: list[EpochRecord],
     average: WeightAverage | None = None,
 ) -> None:
-    """Write weights, buffers, momentum and history after a finished epoch.
+    """Write weights, buffers, what the optimizer remembers and history after a finished epoch.
 
     With an average, the module holds it, and the average what training goes on from.
     """
     names: dict[Tensor, str] = {parameter: name for name, parameter in module.named_parameters()}
-    momentum = {
-        _MOMENTUM + names[parameter]: state["momentum_buffer"]
+    remembered = {
+        _OPTIMIZER[key] + names[parameter]: tensor
         for parameter, state in optimizer.state.items()
-        if state.get("momentum_buffer") is not None
+        for key, tensor in state.items()
+        if tensor is not None
     }
     raw = {_RAW + name: tensor for name, tensor in average.other.items()} if average else {}
-    tensors = {_MODULE + name: tensor for name, tensor in module.state_dict().items()} | momentum | raw
+    tensors = {_MODULE + name: tensor for name, tensor in module.state_dict().items()} | remembered | raw
     metadata = {"version": str(VERSION), "history": json.dumps([asdict(record) for record in history])}
     # A parameter of two names is written twice: safetensors refuses tensors that share memory.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
@@ -75,12 +83,17 @@ def load_checkpoint(
     module.load_state_dict(weights)
     if optimizer is not None:
         for name, parameter in module.named_parameters():
-            if (buffer := tensors.get(_MOMENTUM + name)) is not None:
-                target = torch.empty_like(parameter)
-                optimizer.state[parameter] = {"momentum_buffer": target.copy_(buffer)}
+            for key, prefix in _OPTIMIZER.items():
+                if (found := tensors.get(prefix + name)) is not None:
+                    optimizer.state[parameter][key] = _like(parameter, found)
     if average is not None:
         average.restore({name.removeprefix(_RAW): t for name, t in tensors.items() if name.startswith(_RAW)})
     return history
+
+
+def _like(parameter: Tensor, found: Tensor) -> Tensor:
+    """On the parameter's device and laid out as it is; a count of steps stays where it was."""
+    return torch.empty_like(parameter).copy_(found) if found.shape == parameter.shape else found
 
 
 def read_history(path: Path) -> list[EpochRecord]:

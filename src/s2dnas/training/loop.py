@@ -71,7 +71,7 @@ def fit(
     """
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, objective.module).to(fabric.device, memory_format=torch.channels_last)
-    optimizer = _sgd(module, recipe)
+    optimizer = _optimizer(module, recipe)
     average = WeightAverage(module, recipe.average) if recipe.average else None
     history = load_checkpoint(checkpoint, module, optimizer, average) if checkpoint.exists() else []
     wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
@@ -159,12 +159,14 @@ def _diverged(fault: str, recipe: Recipe) -> TrainingError:
     )
 
 
-def _sgd(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
     return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
 

@@ -2,16 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from s2dnas.errors import require
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum, linear warm-up, then a cosine to zero. Norms and biases do not decay.
+    """SGD with Nesterov momentum, or AdamW; linear warm-up, then a cosine to zero. Norms and biases do not decay.
 
-    No epochs: the network stays as it is. With ``average`` the result is a moving average of the weights with this
-    decay per step; 0: the weights themselves. Raises SettingsError for a value out of range.
+    ``momentum`` is AdamW's first beta. No epochs: the network stays as it is. With ``average`` the result is a moving
+    average of the weights with this decay per step; 0: the weights themselves. Raises SettingsError for a value out of
+    range.
     """
 
     epochs: int = 30
@@ -21,6 +23,7 @@ class Recipe:
     weight_decay: float = 5e-4
     warmup_epochs: float = 1.0
     average: float = 0.0
+    optimizer: Literal["sgd", "adamw"] = "sgd"
 
     def __post_init__(self) -> None:
         rules = {
@@ -30,6 +33,7 @@ class Recipe:
             "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "warmup_epochs": (0 <= self.warmup_epochs < math.inf, "at least 0"),
+            "optimizer": (self.optimizer in ("sgd", "adamw"), "'sgd' or 'adamw'"),
             "average": (0 <= self.average < 1, "in [0, 1)"),
         }
         require(self, rules)
