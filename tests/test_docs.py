@@ -9,14 +9,25 @@ ROOT = Path(__file__).parents[1]
 REPORTS = sorted((ROOT / "results").glob("*/report.json"))
 
 
+def _results() -> str:
+    return (ROOT / "docs" / "results.md").read_text()
+
+
 def test_there_are_results() -> None:
     assert REPORTS
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.parent.name)
 def test_results_are_quoted_as_they_are(path: Path) -> None:
-    report, page = json.loads(path.read_text()), (ROOT / "docs" / "results.md").read_text()
+    report, page = json.loads(path.read_text()), _results()
     results = [report["static"], report["static_equal"], *report["stages"], *report["operating_points"]]
     missing = [accuracy for each in results if (accuracy := f"{100 * each['accuracy']:.2f} %") not in page]
     assert not missing
     assert f"results/{path.parent.name}/report.json" in page
+
+
+def test_orders_are_quoted_as_they_are() -> None:
+    rows, page = json.loads((ROOT / "results" / "orders.json").read_text())["rows"], _results()
+    for row in rows:
+        cells = (" / ".join(f"{100 * accuracy:.1f}" for accuracy in row[when]) for when in ("before", "after"))
+        assert all(f"| {cell} % |" in page for cell in cells)
