@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import save_model
@@ -133,14 +134,21 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
     assert ours["stages"] == theirs["stages"]
 
 
-def test_techniques_change_the_training_alone(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+ON_SAMPLES = {"fade": 0.5, "train": {"average": 0.9}}
+ON_SAMPLES |= {"loss": {"from_last": 0.3, "survivors": 1.0, "label_smoothing": 0.1}}
+ON_STAGES = {"start": "scratch", "carry_gradient": 0.5, "add_logits": True, "loss": {"alpha_start": [1.0, 0.5, 0.2]}}
+
+
+@pytest.mark.parametrize("techniques", [ON_SAMPLES, ON_STAGES], ids=["samples", "stages"])
+def test_techniques_change_the_training_alone(
+    techniques: dict[str, Any], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("static", "shared", "plan.json", "journal.jsonl", "run.json"):
         copy = shutil.copytree if (finished / name).is_dir() else shutil.copy
         copy(finished / name, tmp_path / name)
     started = json.loads((tmp_path / "run.json").read_text())
-    started["settings"] |= {"fade": 0.5, "equal": False}
-    started["settings"]["train"]["average"] = 0.9
-    started["settings"]["loss"] |= {"from_last": 0.3, "survivors": 1.0, "label_smoothing": 0.1}
+    for key, value in {**techniques, "equal": False}.items():
+        started["settings"][key] = started["settings"][key] | value if isinstance(value, dict) else value
     (tmp_path / "run.json").write_text(json.dumps(started))
     assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
