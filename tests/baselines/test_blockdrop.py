@@ -42,6 +42,16 @@ def test_the_policy_costs_a_third_of_resnet20() -> None:
     assert subject.macs_bounds[0] == subject.macs_bounds[1] - subject.static_macs + 16 * 27 * 1024 + 640
 
 
+def test_its_accounts_name_the_policy_and_the_blocks_kept() -> None:
+    subject = net()
+    images = torch.randn(4, *IMAGE)
+    labels = torch.zeros(4, dtype=torch.int64)
+    policy = (subject.macs_bounds[1] - subject.static_macs) / subject.static_macs
+    for probability, kept in ((0.9, 1.0), (0.1, 0.0)):
+        accounts = subject.accounts(evaluate(always(probability, subject), [(images, labels)]))
+        assert accounts == pytest.approx({"policy_of_static": policy, "kept_of_blocks": kept})
+
+
 def test_mobilenets_blocks_without_a_shortcut_are_never_dropped() -> None:
     subject = blockdrop(build("mobilenet_v2", 10))
     assert subject.base.num_blocks == 10

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from s2dnas.baselines.lccl import LcclSettings, label_loss, lccl, savings
+from s2dnas.baselines.lccl import LcclSettings, label_loss, lccl
 from s2dnas.baselines.sparse_conv import sparse_conv
 from s2dnas.errors import ModelError, SettingsError
 from s2dnas.exits import Outcomes
@@ -39,11 +39,11 @@ def test_all_layers_are_in_the_denominator_and_the_reference_counts_the_gated_on
     net = lccl(ResNet(1, 3), LcclSettings(), IMAGE)
     least, most = net.macs_bounds
     zeros = np.zeros(2, dtype=np.int64)
-    half = savings(net, Outcomes(zeros, zeros, np.array([least, most]), zeros, 1))
+    half = net.accounts(Outcomes(zeros, zeros, np.array([least, most]), zeros, 1))
     gates = most - net.static_macs
-    assert half.zero_fraction == pytest.approx(0.5)
-    assert half.of_gated_layers == pytest.approx((0.5 * net.gated_macs - gates) / net.gated_macs)
-    assert half.of_all_layers == pytest.approx((0.5 * net.gated_macs - gates) / net.static_macs)
+    assert half["zero_fraction"] == pytest.approx(0.5)
+    assert half["saved_of_gated_layers"] == pytest.approx((0.5 * net.gated_macs - gates) / net.gated_macs)
+    assert half["saved_of_all_layers"] == pytest.approx((0.5 * net.gated_macs - gates) / net.static_macs)
 
 
 def test_closed_gates_leave_the_shortcuts() -> None:

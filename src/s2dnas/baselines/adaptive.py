@@ -36,6 +36,10 @@ class AdaptiveNet(nn.Module, ABC):
         In eval mode both give the same.
         """
 
+    @abstractmethod
+    def accounts(self, outcomes: Outcomes) -> dict[str, float]:
+        """What the method's mean cost on samples is made of, by name."""
+
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, K)."""
         return self.run(x, skip=False).logits

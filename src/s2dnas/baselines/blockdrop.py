@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from s2dnas.baselines.adaptive import AdaptiveNet, Answer, module_macs
 from s2dnas.baselines.chain import image_for
 from s2dnas.baselines.residual_chain import ResidualChain
+from s2dnas.exits import Outcomes, mean_macs
 from s2dnas.models.resnet import ResNet
 
 
@@ -47,6 +48,17 @@ class BlockDropNet(AdaptiveNet):
         kept = self.keep_probabilities(x) >= 0.5
         spent = kept.double() @ torch.tensor(self._macs_per_block, dtype=torch.float64, device=x.device)
         return Answer(self.base(x, kept, skip), self.macs_bounds[0] + spent)
+
+    def accounts(self, outcomes: Outcomes) -> dict[str, float]:
+        """``policy_of_static``: what the policy costs, as a share of the static macs.
+
+        ``kept_of_blocks``: the share of the droppable blocks' multiply-adds that is spent on samples.
+        """
+        least, most = self.macs_bounds
+        return {
+            "policy_of_static": (most - self.static_macs) / self.static_macs,
+            "kept_of_blocks": (mean_macs(outcomes) - least) / (most - least),
+        }
 
 
 def blockdrop(model: nn.Module, image_shape: tuple[int, int, int] = (3, 32, 32)) -> BlockDropNet:

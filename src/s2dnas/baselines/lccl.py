@@ -33,20 +33,6 @@ class LcclSettings:
         require(self, {"gate": (self.gate in ("relu", "hardtanh"), "'relu' or 'hardtanh'")})
 
 
-@dataclass(frozen=True)
-class Savings:
-    """What gates save, in shares.
-
-    ``zero_fraction``: of the gated convolutions' multiply-adds, those at positions where the gate is zero.
-    ``of_all_layers``: what remains of that when gates are paid, of the whole network's macs: our accounting.
-    ``of_gated_layers``: the same of the gated convolutions' macs alone: the reference's accounting.
-    """
-
-    zero_fraction: float
-    of_all_layers: float
-    of_gated_layers: float
-
-
 class LcclNet(AdaptiveNet):
     """Images (N, C, H, W) to logits (N, K); a sample pays for gates, and for convolutions where its gates are open.
 
@@ -71,6 +57,20 @@ class LcclNet(AdaptiveNet):
         logits, spent = self.gated(x, skip)
         return Answer(logits, self.macs_bounds[0] + spent)
 
+    def accounts(self, outcomes: Outcomes) -> dict[str, float]:
+        """What gates save, in shares.
+
+        ``zero_fraction``: of the gated convolutions' multiply-adds, those at positions where the gate is zero.
+        ``saved_of_all_layers``: what remains of that when gates are paid, of the whole network's macs: our accounting.
+        ``saved_of_gated_layers``: the same of the gated convolutions' macs alone: the reference's accounting.
+        """
+        spent = mean_macs(outcomes)
+        return {
+            "zero_fraction": (self.macs_bounds[1] - spent) / self.gated_macs,
+            "saved_of_all_layers": (self.static_macs - spent) / self.static_macs,
+            "saved_of_gated_layers": (self.static_macs - spent) / self.gated_macs,
+        }
+
 
 def lccl(model: nn.Module, settings: LcclSettings, image_shape: tuple[int, int, int] = (3, 32, 32)) -> LcclNet:
     """The gated counterpart of a ResNet, with fresh weights. Raises ModelError for a network of another family."""
@@ -85,16 +85,6 @@ def lccl(model: nn.Module, settings: LcclSettings, image_shape: tuple[int, int, 
 def label_loss(net: nn.Module, images: Tensor, labels: Tensor, _: torch.Generator) -> Tensor:
     """The cross-entropy, as a loss for the training loop."""
     return F.cross_entropy(net(images), labels)
-
-
-def savings(net: LcclNet, outcomes: Outcomes) -> Savings:
-    """What the gates saved on the samples of these outcomes."""
-    spent = mean_macs(outcomes)
-    return Savings(
-        zero_fraction=(net.macs_bounds[1] - spent) / net.gated_macs,
-        of_all_layers=(net.static_macs - spent) / net.static_macs,
-        of_gated_layers=(net.static_macs - spent) / net.gated_macs,
-    )
 
 
 class _Gated(nn.Module):

@@ -89,7 +89,7 @@ def _lccl(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("lccl"):
         net = lccl(run.static, settings.lccl, run.splits.train.image_shape)
     fit_step(run, "lccl", net, _from_scratch(run), label_loss)
-    return _measured(run, _outcomes(run, settings, net), net, "lccl")
+    return _adaptive(run, settings, net, "lccl")
 
 
 def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
@@ -104,7 +104,7 @@ def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
     fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop, first.epochs * batches))
     net.base.requires_grad_(True)
     fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
-    return _measured(run, _outcomes(run, settings, net), net, "blockdrop-policy", "blockdrop")
+    return _adaptive(run, settings, net, "blockdrop-policy", "blockdrop")
 
 
 CONTENDERS: dict[str, Contender] = {
@@ -147,8 +147,10 @@ def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str |
     return ExitTable.load(path)
 
 
-def _outcomes(run: Run, settings: CompareSettings, net: AdaptiveNet) -> Found:
-    return by_outcomes(evaluate(net, run.plain(run.splits.test)), run.graph.macs, settings.budgets)
+def _adaptive(run: Run, settings: CompareSettings, net: AdaptiveNet, *steps: str) -> Measured:
+    outcomes = evaluate(net, run.plain(run.splits.test))
+    found = by_outcomes(outcomes, run.graph.macs, settings.budgets)
+    return _measured(run, found, net, *steps).model_copy(update={"accounts": net.accounts(outcomes)})
 
 
 def _measured(run: Run, found: Found, net: nn.Module, *steps: str) -> Measured:

@@ -31,13 +31,17 @@ class AtBudget(Part):
 
 
 class Measured(Part):
-    """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training."""
+    """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training.
+
+    ``accounts``: the method's own numbers, by name.
+    """
 
     points: tuple[Point, ...]
     at_budgets: tuple[AtBudget, ...]
     params: int
     epochs: int
     seconds: float
+    accounts: dict[str, float] = {}
 
 
 Found = tuple[tuple[Point, ...], tuple[AtBudget, ...]]

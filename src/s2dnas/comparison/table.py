@@ -45,6 +45,15 @@ def _notes(found: Comparison) -> str:
         f"{found.model} on {found.data}; seeds {seeds}; mean ± standard deviation. Thresholds are set on the "
         "calibration split for a mean cost of at most the budget; accuracies are those of the test split. The static "
         "network is trained as long as the others.",
+        *_accounts(found),
         *(f"{method}: {reason}" for method, reason in found.not_applicable.items()),
     ]
     return "\n\n".join(lines)
+
+
+def _accounts(found: Comparison) -> Iterator[str]:
+    for method in found.methods:
+        curves = found.of(method)
+        if names := curves[0].accounts:
+            means = {name: mean_and_spread([curve.accounts[name] for curve in curves])[0] for name in names}
+            yield f"{method}: " + ", ".join(f"{name.replace('_', ' ')} {mean:.1%}" for name, mean in means.items())
