@@ -7,13 +7,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from s2dnas.exits import ExitTable
+from s2dnas.exits import AnyScoring, ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
-def collect(net: MultiExitNet, batches: Batches, confidence: str = "max_probability") -> ExitTable:
+def collect(net: MultiExitNet, batches: Batches, confidence: AnyScoring = "max_probability") -> ExitTable:
     """The exit table of a multi-exit network over a split: score and prediction per stage and sample."""
     logits, labels = _answers(net, batches, samples_axis=1)
     return ExitTable.from_logits(logits, labels, np.array(net.macs), confidence)

@@ -2,24 +2,33 @@
 
 from s2dnas.exits.calibrate import Curve, best, curve, for_accuracy, for_budget
 from s2dnas.exits.confidence import CONFIDENCES, Confidence, confidence, entropy, margin, max_probability, softmax
+from s2dnas.exits.fitting import Fit, calibration_table
 from s2dnas.exits.metrics import OperatingPoint, accuracy, exit_accuracy, exit_share, mean_macs, operating_point
 from s2dnas.exits.optimise import frontier
 from s2dnas.exits.pareto import Frontier
+from s2dnas.exits.predictor import TARGETS, Predictor
 from s2dnas.exits.rule import NEVER, ExitRule, Outcomes, decide
+from s2dnas.exits.scoring import AnyScoring, Scoring
 from s2dnas.exits.table import ExitTable
 
 __all__ = [
     "CONFIDENCES",
     "NEVER",
+    "TARGETS",
+    "AnyScoring",
     "Confidence",
     "Curve",
     "ExitRule",
     "ExitTable",
+    "Fit",
     "Frontier",
     "OperatingPoint",
     "Outcomes",
+    "Predictor",
+    "Scoring",
     "accuracy",
     "best",
+    "calibration_table",
     "confidence",
     "curve",
     "decide",

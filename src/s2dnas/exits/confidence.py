@@ -8,6 +8,8 @@ import numpy.typing as npt
 from s2dnas.errors import SettingsError, nearest
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Confidence = Callable[[FloatArray], FloatArray]
 
 
@@ -39,8 +41,10 @@ def entropy(probabilities: npt.ArrayLike) -> FloatArray:
 CONFIDENCES: dict[str, Confidence] = {"max_probability": max_probability, "margin": margin, "entropy": entropy}
 
 
-def confidence(name: str) -> Confidence:
+def confidence(name: object) -> Confidence:
     """The measure of that name. Raises SettingsError if there is none."""
+    if not isinstance(name, str):
+        raise SettingsError(f"{name!r} scores by more than one stage's probabilities; use its answer(logits)")
     if name not in CONFIDENCES:
         raise SettingsError(f"unknown confidence measure {name!r}{nearest(name, CONFIDENCES)}")
     return CONFIDENCES[name]

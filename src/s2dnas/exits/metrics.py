@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2dnas.exits.confidence import FloatArray
+from s2dnas.exits.confidence import FloatArray, IntArray
 from s2dnas.exits.rule import ExitRule, Outcomes, decide
-from s2dnas.exits.table import ExitTable, IntArray
+from s2dnas.exits.table import ExitTable
 
 
 def accuracy(outcomes: Outcomes) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 
 from s2dnas.exits.confidence import FloatArray
 from s2dnas.exits.rule import ExitRule
+from s2dnas.exits.scoring import AnyScoring
 from s2dnas.exits.sweep import Grid, Index, Line
 
 
@@ -16,7 +17,7 @@ class Frontier:
     macs: FloatArray
     accuracy: FloatArray
     thresholds: FloatArray
-    confidence: str
+    confidence: AnyScoring
 
     def __len__(self) -> int:
         return len(self.macs)
@@ -57,7 +58,7 @@ class Archive:
         self._choices[right] = choice
         self._choices[right, stage] = places
 
-    def frontier(self, confidence: str) -> Frontier:
+    def frontier(self, confidence: AnyScoring) -> Frontier:
         """The choices that are cheaper than everything more accurate."""
         beyond = np.append(np.minimum.accumulate(self._macs[:0:-1])[::-1], np.inf)
         keep = np.flatnonzero(self._macs < beyond)

@@ -10,8 +10,9 @@ import numpy as np
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits.confidence import FloatArray, confidence
-from s2dnas.exits.table import BoolArray, ExitTable, IntArray
+from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray
+from s2dnas.exits.scoring import AnyScoring, from_plain, shortened, to_plain
+from s2dnas.exits.table import ExitTable
 
 NEVER = 2.0
 """A threshold that no score reaches: nobody leaves at that stage."""
@@ -21,15 +22,16 @@ NEVER = 2.0
 class ExitRule:
     """A sample leaves at the first stage j whose score is >= ``thresholds[j]``; the last stage takes the rest.
 
-    There are S - 1 thresholds in [0, inf): 0 lets everybody leave, ``NEVER`` nobody.
+    There are S - 1 thresholds in [0, inf): 0 lets everybody leave, ``NEVER`` nobody. ``confidence`` says how scores are
+    made of logits, so a rule needs nothing else to be applied.
     Raises SettingsError if the confidence measure is unknown or a threshold is negative or not finite.
     """
 
-    confidence: str
+    confidence: AnyScoring
     thresholds: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        confidence(self.confidence)
+        object.__setattr__(self, "confidence", shortened(self.confidence))
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in self.thresholds))
         for stage, threshold in enumerate(self.thresholds):
             if not (math.isfinite(threshold) and threshold >= 0):
@@ -53,14 +55,14 @@ class ExitRule:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON holds them."""
-        return {"confidence": self.confidence, "thresholds": list(self.thresholds)}
+        return {"confidence": to_plain(self.confidence), "thresholds": list(self.thresholds)}
 
     @staticmethod
     def from_dict(content: Mapping[str, Any]) -> "ExitRule":
         """The rule that ``to_dict`` wrote. Raises ArtifactError if a part is missing or out of range."""
         try:
-            return ExitRule(str(content["confidence"]), tuple(map(float, content["thresholds"])))
-        except (KeyError, TypeError, ValueError, SettingsError) as error:
+            return ExitRule(from_plain(content["confidence"]), tuple(map(float, content["thresholds"])))
+        except (KeyError, TypeError, ValueError, ArtifactError) as error:
             raise ArtifactError(f"not an exit rule: {error!r}; give a rule that s2dnas wrote") from error
 
     def save(self, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The exit table: what every stage says about every sample. The network is not needed from here on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,10 +9,8 @@ import numpy.typing as npt
 
 from s2dnas.artifacts import read_arrays, write_arrays
 from s2dnas.errors import ArtifactError, DataError, S2dnasError
-from s2dnas.exits.confidence import FloatArray, confidence, softmax
-
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray
+from s2dnas.exits.scoring import AnyScoring, from_text, shortened, spelt_out, to_text
 
 FORMAT = "s2dnas.exit_table"
 VERSION = 1
@@ -23,7 +21,7 @@ class ExitTable:
     """Scores (S, N) in [0, 1], predictions (S, N), labels (N,) and cumulative macs (S,) of all exits, read-only.
 
     ``macs[j]`` is the cost of a sample that leaves at stage j, all earlier stages included; it never decreases.
-    ``confidence`` names the measure that gave the scores.
+    ``confidence`` says how the scores were made; ``static`` (N,) is what the static network answers, where it is known.
     Raises DataError if shapes disagree or values are out of range, SettingsError if the measure is unknown.
     """
 
@@ -31,12 +29,13 @@ class ExitTable:
     predictions: IntArray
     labels: IntArray
     macs: FloatArray
-    confidence: str
+    confidence: AnyScoring
+    static: IntArray | None = None
 
     def __post_init__(self) -> None:
-        confidence(self.confidence)
-        for name, dtype in _DTYPES.items():
-            array = np.array(getattr(self, name), dtype=dtype)
+        object.__setattr__(self, "confidence", shortened(self.confidence))
+        for name in self._arrays():
+            array = np.array(getattr(self, name), dtype=_DTYPES[name])
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         _check_shapes(self)
@@ -44,19 +43,21 @@ class ExitTable:
 
     @staticmethod
     def from_logits(
-        logits: npt.ArrayLike, labels: npt.ArrayLike, macs: npt.ArrayLike, confidence: str = "max_probability"
+        logits: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        macs: npt.ArrayLike,
+        confidence: AnyScoring = "max_probability",
+        static: npt.ArrayLike | None = None,
     ) -> "ExitTable":
         """The table of logits (S, N, K), labels (N,) and cumulative macs (S,). Raises as the class does."""
-        values = np.asarray(logits, dtype=np.float64)
-        if values.ndim != 3 or 0 in values.shape:
-            raise DataError(f"an exit table is made of logits (S, N, K), none of them 0, got shape {values.shape}")
-        measure = _measure(confidence)
+        scores, predictions = spelt_out(confidence).answers(logits)
         return ExitTable(
-            scores=measure(softmax(values)),
-            predictions=values.argmax(axis=-1).astype(np.int64),
+            scores=scores,
+            predictions=predictions,
             labels=np.asarray(labels, dtype=np.int64),
             macs=np.asarray(macs, dtype=np.float64),
             confidence=confidence,
+            static=None if static is None else np.asarray(static, dtype=np.int64),
         )
 
     @property
@@ -79,10 +80,28 @@ class ExitTable:
         """(S,): accuracy if every sample left at that stage."""
         return np.asarray(self.correct.mean(axis=1))
 
+    def take(self, samples: npt.ArrayLike) -> "ExitTable":
+        """The table of some samples, by their indices."""
+        picked = np.asarray(samples)
+        static = None if self.static is None else self.static[picked]
+        scores, predictions = self.scores[:, picked], self.predictions[:, picked]
+        return replace(self, scores=scores, predictions=predictions, labels=self.labels[picked], static=static)
+
+    @property
+    def like_static(self) -> "ExitTable":
+        """The table whose labels are the static network's answers: to be right in it is to agree with that network.
+
+        Raises DataError if those are not known.
+        """
+        if self.static is None:
+            raise DataError("agreement needs the static network's answers; give them to the exit table as static=")
+        return replace(self, labels=self.static)
+
     def save(self, path: Path) -> None:
         """Write the table as NPZ."""
-        header = {"format": np.array(FORMAT), "version": np.array(VERSION), "confidence": np.array(self.confidence)}
-        write_arrays(path, header | {name: getattr(self, name) for name in _DTYPES})
+        header = {"format": FORMAT, "version": VERSION, "confidence": to_text(self.confidence)}
+        arrays = {name: np.array(value) for name, value in header.items()}
+        write_arrays(path, arrays | {name: getattr(self, name) for name in self._arrays()})
 
     @staticmethod
     def load(path: Path) -> "ExitTable":
@@ -95,21 +114,32 @@ class ExitTable:
                 "repeat the step that wrote it"
             )
         try:
-            return ExitTable(**{name: arrays[name] for name in _DTYPES}, confidence=str(arrays["confidence"]))
+            scores, predictions, labels, macs = (arrays[name] for name in _DTYPES if name != "static")
+            scoring = from_text(str(arrays["confidence"]))
+            return ExitTable(scores, predictions, labels, macs, scoring, arrays.get("static"))
         except (KeyError, ValueError, S2dnasError) as error:
             raise ArtifactError(f"{path} is not a valid exit table ({error}); repeat the step that wrote it") from error
 
+    def _arrays(self) -> list[str]:
+        return [name for name in _DTYPES if name != "static" or self.static is not None]
 
-_DTYPES = {"scores": np.float64, "predictions": np.int64, "labels": np.int64, "macs": np.float64}
-_measure = confidence  # `from_logits` has an argument of that name
+
+_DTYPES = {
+    "scores": np.float64,
+    "predictions": np.int64,
+    "labels": np.int64,
+    "macs": np.float64,
+    "static": np.int64,
+}
 
 
 def _check_shapes(table: ExitTable) -> None:
     shape = table.scores.shape
     if len(shape) != 2 or 0 in shape:
         raise DataError(f"an exit table needs scores (S, N) with S, N >= 1, got shape {shape}")
-    expected = {"predictions": shape, "labels": shape[1:], "macs": shape[:1]}
-    for name, want in expected.items():
+    expected = {"predictions": shape, "labels": shape[1:], "macs": shape[:1], "static": shape[1:]}
+    for name in table._arrays()[1:]:
+        want = expected[name]
         if (got := getattr(table, name).shape) != want:
             raise DataError(f"exit table: {name} must have shape {want} to fit scores {shape}, got {got}")
 

@@ -1,0 +1,99 @@
+"""How good it is to leave, learnt from several confidences and from whether the stages before agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2dnas.errors import SettingsError
+from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray, entropy, margin, max_probability
+
+SMALLEST = 1e-12
+"""Probabilities are kept this far from 0 and 1 before logarithms are taken."""
+RIDGE = 1.0
+"""Penalty on the squared weights of standardised features, in units of samples."""
+NEWTON_STEPS = 30
+
+
+Target = Callable[[BoolArray], BoolArray]
+
+
+def correctness(right: BoolArray) -> BoolArray:
+    """(S, N): is the stage right?"""
+    return right
+
+
+def sufficiency(right: BoolArray) -> BoolArray:
+    """(S, N): is the stage right, or none of the later ones, so that going on gains nothing?"""
+    later = np.logical_or.accumulate(right[::-1], axis=0)[::-1]  # this stage or a later one
+    return right | ~later
+
+
+TARGETS: dict[str, Target] = {"correctness": correctness, "sufficiency": sufficiency}
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A logistic regression per stage: ``weights`` holds S tuples, each the bias and a weight per feature.
+
+    The features of a stage are the log-odds of its max probability, its margin, its entropy score and, from the second
+    stage on, the share of earlier stages that predict the same and the mean log-probability that they give to it.
+    """
+
+    weights: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        sizes = [len(row) for row in self.weights]
+        if sizes != ([4] + [6] * len(sizes))[: len(sizes)] or not np.isfinite(np.concatenate(self.weights)).all():
+            raise SettingsError(f"a predictor needs 4 finite weights, then 6 per later stage, not {self.weights}")
+
+    def scores(self, probabilities: FloatArray) -> FloatArray:
+        """(N,): how likely stage J meets the target, given the probabilities (J, N, K) of the stages up to it."""
+        bias, *weights = self.weights[len(probabilities) - 1]
+        return _sigmoid(bias + features(probabilities) @ np.array(weights))
+
+
+def fit_predictor(probabilities: FloatArray, labels: IntArray, target: str) -> Predictor:
+    """What best tells from probabilities (S, N, K) which samples, with labels (N,), meet a target of ``TARGETS``."""
+    met = TARGETS[target](probabilities.argmax(axis=-1) == labels)
+    stages = range(len(probabilities))
+    return Predictor(tuple(_regression(features(probabilities[: stage + 1]), met[stage]) for stage in stages))
+
+
+def features(probabilities: FloatArray) -> FloatArray:
+    """(N, F): what the last of the stages (J, N, K) shows; F is 3 for the first stage and 5 for later ones."""
+    *earlier, last = probabilities
+    own = [_log_odds(max_probability(last)), margin(last), entropy(last)]
+    if not earlier:
+        return np.stack(own, axis=1)
+    answer = last.argmax(axis=-1)
+    agreeing = np.mean(np.argmax(earlier, axis=-1) == answer, axis=0)
+    given = np.take_along_axis(np.array(earlier), answer[None, :, None], axis=-1)[..., 0]
+    return np.stack([*own, agreeing, np.log(np.maximum(given, SMALLEST)).mean(axis=0)], axis=1)
+
+
+def _regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
+    """Bias and weights by Newton's method, with Platt's targets: finite even if all samples meet the target."""
+    centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    design = np.column_stack([np.ones(len(inputs)), (inputs - centre) / spread])
+    hits = met.sum()
+    wanted = np.where(met, (hits + 1) / (hits + 2), 1 / (len(met) - hits + 2))
+    penalty = np.append(0.0, np.full(inputs.shape[1], RIDGE))
+    weights = np.zeros(design.shape[1])
+    for _ in range(NEWTON_STEPS):
+        chance = _sigmoid(design @ weights)
+        slope = design.T @ (chance - wanted) + penalty * weights
+        curvature = (design.T * (chance * (1 - chance))) @ design + np.diag(penalty + SMALLEST)
+        weights = weights - np.linalg.solve(curvature, slope)
+    scaled = weights[1:] / spread
+    return (float(weights[0] - scaled @ centre), *map(float, scaled))
+
+
+def _log_odds(chances: FloatArray) -> FloatArray:
+    kept = np.clip(chances, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _sigmoid(values: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))
