@@ -31,3 +31,11 @@ def test_orders_are_quoted_as_they_are() -> None:
     for row in rows:
         cells = (" / ".join(f"{100 * accuracy:.1f}" for accuracy in row[when]) for when in ("before", "after"))
         assert all(f"| {cell} % |" in page for cell in cells)
+
+
+def test_techniques_are_quoted_as_they_are() -> None:
+    rows, page = json.loads((ROOT / "results" / "techniques.json").read_text())["rows"], _results()
+    for row in rows:
+        stages = " / ".join(f"{100 * accuracy:.1f}" for accuracy in row["stages"])
+        at = {point["budget"]: f"{100 * point['accuracy']:.2f} %" for point in row["at_budgets"]}
+        assert f"| {stages} % | {at[0.3]} | {at[0.4]} |" in page
