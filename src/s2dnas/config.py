@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
-from s2dnas.exits import CONFIDENCES
+from s2dnas.exits import CONFIDENCES, TARGETS
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.strategy import STRATEGIES
 from s2dnas.space.order import ORDERS
@@ -62,11 +62,23 @@ class SearchSettings(Section):
 
 
 class ExitSettings(Section):
-    """Operating points: ``budgets`` as shares of the static macs, ``losses`` as points of accuracy under static."""
+    """How sure a stage is, and the operating points that thresholds are set for.
+
+    ``confidence`` names the measure; ``predictor`` what is predicted from several of them instead, if anything;
+    ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers.
+    ``budgets``: shares of the static macs; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
+    ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
+    """
 
     confidence: Literal[tuple(CONFIDENCES)] = "max_probability"  # type: ignore[valid-type]
+    predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
+    temperature: bool = False
+    surest: bool = False
     budgets: tuple[Share, ...] = (0.5, 0.3, 0.4, 0.6)
     losses: tuple[Annotated[float, Field(ge=0)], ...] = (0.5,)
+    guarantees: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = ()
+    agreements: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class DeviceSettings(Section):

@@ -15,8 +15,19 @@ Batches = Iterable[tuple[Tensor, Tensor]]
 
 def collect(net: MultiExitNet, batches: Batches, confidence: AnyScoring = "max_probability") -> ExitTable:
     """The exit table of a multi-exit network over a split: score and prediction per stage and sample."""
-    logits, labels = _answers(net, batches, samples_axis=1)
+    logits, labels = stage_logits(net, batches)
     return ExitTable.from_logits(logits, labels, np.array(net.macs), confidence)
+
+
+def stage_logits(net: MultiExitNet, batches: Batches) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Logits (S, N, K) and labels (N,) of a multi-exit network over a split."""
+    return _answers(net, batches, samples_axis=1)
+
+
+def static_predictions(model: nn.Module, batches: Batches) -> npt.NDArray[np.int64]:
+    """What a network with one output (N, K) answers, (N,)."""
+    logits, _ = _answers(model, batches, samples_axis=0)
+    return np.asarray(logits.argmax(-1))
 
 
 def static_accuracy(model: nn.Module, batches: Batches) -> float:

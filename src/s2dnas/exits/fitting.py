@@ -1,6 +1,6 @@
 """Fit what scores need on calibration samples, and score those samples as if they were new."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,23 +45,33 @@ class Fit:
 
 
 def calibration_table(
-    fit: Fit, logits: npt.ArrayLike, labels: npt.ArrayLike, macs: npt.ArrayLike, static: npt.ArrayLike | None = None
+    fit: Fit,
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    macs: npt.ArrayLike,
+    static: npt.ArrayLike | None = None,
+    seen: npt.ArrayLike | None = None,
 ) -> ExitTable:
-    """The table of logits (S, N, K) by scores that are fitted to the same samples.
+    """The table of logits (S, N, K) by scores that are fitted to the same samples, or to those with indices ``seen``.
 
-    ``confidence`` is what all samples together gave, to be used on new ones. Each sample's own score, however, is by
-    what the other ``FOLDS`` - 1 parts of the samples gave: as good as a new sample's, so thresholds can be set on it.
+    ``confidence`` is what these samples together gave, to be used on new ones. Their own scores, however, are by what
+    the other ``FOLDS`` - 1 parts of them gave: as good as a new sample's, so thresholds can be set on them.
     Raises DataError if there are fewer samples than folds.
     """
     values, answers = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
-    table = ExitTable.from_logits(values, answers, macs, fit(values, answers), static)
-    if not fit.learns:
-        return table
-    if len(answers) < FOLDS:
-        raise DataError(f"fitting needs at least {FOLDS} calibration samples, got {len(answers)}; hold out more")
-    scores, predictions = np.empty_like(table.scores), np.empty_like(table.predictions)
+    used = np.arange(len(answers)) if seen is None else np.asarray(seen)
+    if fit.learns and len(used) < FOLDS:
+        raise DataError(f"fitting needs at least {FOLDS} calibration samples, got {len(used)}; hold out more")
+    table = ExitTable.from_logits(values, answers, macs, fit(values[:, used], answers[used]), static)
+    return _as_if_new(table, fit, values, used) if fit.learns else table
+
+
+def _as_if_new(table: ExitTable, fit: Fit, logits: FloatArray, used: IntArray) -> ExitTable:
+    """The table with each fold of the used samples answered by what the others of them gave."""
+    scores, predictions = table.scores.copy(), table.predictions.copy()
     for fold in range(FOLDS):
-        inside = np.arange(len(answers)) % FOLDS == fold
-        scoring = spelt_out(fit(values[:, ~inside], answers[~inside]))
-        scores[:, inside], predictions[:, inside] = scoring.answers(values[:, inside])
-    return ExitTable(scores, predictions, table.labels, table.macs, table.confidence, table.static)
+        inside = used[fold::FOLDS]
+        others = np.setdiff1d(used, inside)
+        scoring = spelt_out(fit(logits[:, others], table.labels[others]))
+        scores[:, inside], predictions[:, inside] = scoring.answers(logits[:, inside])
+    return replace(table, scores=scores, predictions=predictions)

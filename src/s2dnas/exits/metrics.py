@@ -33,7 +33,10 @@ def exit_accuracy(outcomes: Outcomes) -> tuple[float | None, ...]:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One exit rule measured on one table. ``target`` says what the rule was chosen for, e.g. ``"accuracy"``."""
+    """One exit rule measured on one table. ``target`` says what the rule was chosen for, e.g. ``"accuracy"``.
+
+    ``agreement`` is the share of samples that are answered as by the static network, None where that is not known.
+    """
 
     target: str
     accuracy: float
@@ -41,6 +44,7 @@ class OperatingPoint:
     exit_share: tuple[float, ...]
     exit_accuracy: tuple[float | None, ...]
     thresholds: tuple[float, ...]
+    agreement: float | None = None
 
 
 def operating_point(table: ExitTable, rule: ExitRule, target: str) -> OperatingPoint:
@@ -53,6 +57,7 @@ def operating_point(table: ExitTable, rule: ExitRule, target: str) -> OperatingP
         exit_share=tuple(exit_share(outcomes).tolist()),
         exit_accuracy=exit_accuracy(outcomes),
         thresholds=rule.thresholds,
+        agreement=None if table.static is None else float(np.mean(outcomes.predictions == table.static)),
     )
 
 

@@ -4,31 +4,53 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 from torch import nn
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import BudgetError
-from s2dnas.evaluation.collect import collect, static_accuracy
-from s2dnas.exits import ExitRule, for_accuracy, for_budget, frontier
-from s2dnas.exits.pareto import Frontier
+from s2dnas.evaluation.collect import stage_logits, static_accuracy, static_predictions
+from s2dnas.exits import (
+    ExitRule,
+    ExitTable,
+    Fit,
+    agreeing,
+    calibration_table,
+    for_accuracy,
+    for_budget,
+    frontier,
+    halves,
+    no_worse,
+)
 from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.run import Run
 
+Choice = Callable[[], ExitRule]
+
 
 def calibrate(run: Run) -> None:
-    """Choose thresholds for every target on the calibration split; rules.json holds them."""
+    """Choose thresholds for every target on the calibration split; rules.json holds them.
+
+    Promises are chosen on one half of the split and tested on the other, which then takes no part in fitting scores.
+    """
     start = time.perf_counter()
-    table = collect(trained(run), run.plain(run.splits.calibrate), run.settings.exits.confidence)
+    exits = run.settings.exits
+    net, static = trained(run), static_predictions(run.static, run.plain(run.splits.calibrate))
+    logits, labels = stage_logits(net, run.plain(run.splits.calibrate))
+    fit = Fit(exits.confidence, exits.temperature, exits.predictor, exits.surest)
+    promised = bool(exits.guarantees or exits.agreements)
+    chosen, tested = halves(len(labels), np.random.default_rng(run.seed("guarantee")))
+    table = calibration_table(fit, logits, labels, np.array(net.macs), static, chosen if promised else None)
     table.save(run.folder / "calibrate.npz")
-    static = static_accuracy(run.static, run.plain(run.splits.calibrate))
     rules: dict[str, dict[str, object]] = {}
     unreached: dict[str, str] = {}
-    for target, choose in _targets(run, frontier(table), static).items():
+    promises = _promises(run, table.take(chosen), table.take(tested)) if promised else {}
+    for target, choose in {**_targets(run, table), **promises}.items():
         try:
             rules[target] = choose().to_dict()
         except BudgetError as error:
             unreached[target] = str(error)
-    content = {"rules": rules, "unreached": unreached, "static_accuracy": static}
+    content = {"rules": rules, "unreached": unreached, "static_accuracy": float(np.mean(static == labels))}
     write_json(run.folder / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
 
 
@@ -36,8 +58,11 @@ def evaluate(run: Run) -> None:
     """Answer the test split: the dynamic network's exit table, and the static networks' accuracies."""
     rules(run)  # the test split is not read before thresholds are set
     start = time.perf_counter()
-    collect(trained(run), run.plain(run.splits.test), run.settings.exits.confidence).save(run.folder / "test.npz")
-    content = {"static": on_test(run, run.static)}
+    confidence = ExitTable.load(run.finished("calibrate.npz")).confidence
+    net, static = trained(run), static_predictions(run.static, run.plain(run.splits.test))
+    logits, labels = stage_logits(net, run.plain(run.splits.test))
+    ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static).save(run.folder / "test.npz")
+    content = {"static": float(np.mean(static == labels))}
     if run.settings.equal:
         content["equal"] = on_test(run, run.trained_static("equal"))
     write_json(run.folder / "static.json", "static", content | {"seconds": time.perf_counter() - start})
@@ -54,14 +79,32 @@ def rules(run: Run) -> dict[str, ExitRule]:
     return {target: ExitRule.from_dict(rule) for target, rule in content["rules"].items()}
 
 
-def _targets(run: Run, front: Frontier, static: float) -> dict[str, Callable[[], ExitRule]]:
-    """How the rule of each target is chosen; ``static`` is the static network's accuracy on the calibration split."""
+def _targets(run: Run, table: ExitTable) -> dict[str, Choice]:
+    """How the rule of each target is chosen that is to be met on the calibration split."""
+    exits, front = run.settings.exits, frontier(table)
+    static = float(np.mean(table.like_static.labels == table.labels))
     budgets = {
-        f"macs <= {share:.0%} of static": partial(for_budget, front, share * run.graph.macs)
-        for share in run.settings.exits.budgets
+        f"macs <= {share:.0%} of static": partial(for_budget, front, share * run.graph.macs) for share in exits.budgets
     }
     floors = {
         f"at most {points:g} points under static": partial(for_accuracy, front, static - points / 100)
-        for points in run.settings.exits.losses
+        for points in exits.losses
     }
     return {**budgets, **floors}
+
+
+def _promises(run: Run, chosen: ExitTable, tested: ExitTable) -> dict[str, Choice]:
+    """How the rule of each target is chosen that is to be met on new samples."""
+    exits = run.settings.exits
+    certain = f"{1 - exits.delta:.0%} certain"
+    accurate = {
+        f"at most {points:g} points under static, {certain}": partial(
+            no_worse, chosen, tested, points / 100, exits.delta
+        )
+        for points in exits.guarantees
+    }
+    alike = {
+        f"{100 * share:g}% answered as by static, {certain}": partial(agreeing, chosen, tested, 1 - share, exits.delta)
+        for share in exits.agreements
+    }
+    return {**accurate, **alike}

@@ -48,7 +48,10 @@ class StageResult(Part):
 
 
 class PointResult(Part):
-    """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where nobody leaves)."""
+    """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where nobody leaves).
+
+    ``agreement``: the share of samples that are answered as by the static network, where that is known.
+    """
 
     target: str
     accuracy: Fraction
@@ -56,6 +59,7 @@ class PointResult(Part):
     exit_share: tuple[Fraction, ...]
     exit_accuracy: tuple[Fraction | None, ...]
     thresholds: tuple[float, ...]
+    agreement: Fraction | None = None
     calibrate_accuracy: Fraction
     calibrate_macs: Amount
 
