@@ -105,7 +105,8 @@ class ChannelGraph:
     ``cumulative`` names the calls that read all channels of their first operand at once (a layer norm): a stage runs
     them on the features of all stages up to its own, which lie along the given axis. ``per_stage`` names the values
     without channels that come of such calls (a mean over channels): each stage has a version of its own; given are
-    the units that they are computed from.
+    the units that they are computed from. ``readers`` names, for each call of a mixing layer, the next such calls, and
+    calls of the tail, that read its result.
     """
 
     num_units: int
@@ -117,6 +118,7 @@ class ChannelGraph:
     whole_macs: Mapping[str, int] = field(default_factory=dict)
     cumulative: Mapping[str, int] = field(default_factory=dict)
     per_stage: Mapping[str, IntArray] = field(default_factory=dict)
+    readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def layer_of(self) -> Mapping[str, Mixing]:

@@ -12,6 +12,7 @@ from s2dnas.graph.calls import operator_name
 from s2dnas.graph.channels import ChannelGraph, Layout, Mixing, Whole
 from s2dnas.graph.couplings import find_couplings
 from s2dnas.graph.ops import Ids, weighted_macs
+from s2dnas.graph.readers import find_readers
 from s2dnas.graph.tail import find_tail, read_directly
 from s2dnas.graph.units import Units, compress
 from s2dnas.graph.walk import MixingCall, Walk, parts_of
@@ -36,6 +37,7 @@ def conclude(walk: Walk) -> ChannelGraph:
         whole_macs=weighted_macs(walk.traced, without=calls),
         cumulative={name: axis for name, axis in walk.cumulative.items() if name not in tail},
         per_stage={name: walk.units.roots(ids).numpy() for name, ids in walk.per_stage.items() if name not in tail},
+        readers=find_readers(walk.traced, calls, tail),
     )
 
 

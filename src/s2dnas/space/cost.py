@@ -19,8 +19,8 @@ class CostModel:
     (L, C) hold channels per unit, ``whole_outputs`` and ``whole_inputs`` (L,) the channels that always stay in stage 1,
     ``per_weight`` (L,) the multiply-adds per pair of channels. ``every_output`` (L,) is how many outputs a layer of
     the tail has in every stage, ``every_input`` (L,) how many inputs each output of a grouped layer has; both are 0
-    for other layers. ``first_stage`` and ``every_stage`` are what calls without a mixing layer cost, in the body and
-    in the tail.
+    for other layers. ``readers`` holds, per layer, the positions of those that read it, L for the tail.
+    ``first_stage`` and ``every_stage`` are what calls without a mixing layer cost, in the body and in the tail.
     """
 
     layers: tuple[str, ...]
@@ -33,6 +33,7 @@ class CostModel:
     per_weight: FloatArray
     every_output: FloatArray
     every_input: FloatArray
+    readers: tuple[frozenset[int], ...]
     first_stage: float
     every_stage: float
 
@@ -43,11 +44,28 @@ class CostModel:
         made[:, 0] += self.whole_outputs
         given[:, 0] += self.whole_inputs
         made = np.where(self.every_output[:, None] > 0, self.every_output[:, None], made)
+        made[:, 1:] *= self._used(made)[:, None]
         read = np.einsum("lji,li->lj", self._reads(plan), given)
         read = np.where(self.every_input[:, None] > 0, self.every_input[:, None], read)
         per_stage = self.per_weight @ (made * read) + self.every_stage
         per_stage[0] += self.first_stage
         return np.asarray(np.cumsum(per_stage))
+
+    def _used(self, made: FloatArray) -> npt.NDArray[np.bool_]:
+        """(L,): whether a layer's later channels are of use: to the tail, or to a layer whose later ones are.
+
+        Others are in no stage: they exist where a plan divides what a layer makes, but no layer that reads it.
+        """
+        tail = len(self.layers)
+        used = [every > 0 or tail in readers for every, readers in zip(self.every_output, self.readers, strict=True)]
+        divided = [later > 0 for later in made[:, 1:].sum(axis=1).tolist()]
+        changed = True
+        while changed:
+            changed = False
+            for layer in reversed(range(tail)):
+                if not used[layer] and any(used[reader] and divided[reader] for reader in self.readers[layer]):
+                    used[layer] = changed = True
+        return np.array(used)
 
     def _widths(self, plan: Plan) -> FloatArray:
         """Units (C, S) per coupling and stage; a coupling that the plan does not divide is all in stage 1."""
@@ -81,6 +99,8 @@ def cost_model(graph: ChannelGraph) -> CostModel:
         return np.bincount(owners[owners >= 0], minlength=len(sizes)) / sizes, float((owners < 0).sum())
 
     outputs, whole_outputs = zip(*(count(layer.outputs) for layer in graph.mixing), strict=True)
+    position = {node: index for index, layer in enumerate(graph.mixing) for node in layer.nodes}
+    position |= dict.fromkeys(graph.tail, len(graph.mixing))
     inputs, whole_inputs = zip(*(count(layer.inputs) for layer in graph.mixing), strict=True)
     return CostModel(
         layers=tuple(layer.name for layer in graph.mixing),
@@ -94,6 +114,10 @@ def cost_model(graph: ChannelGraph) -> CostModel:
         every_output=np.array([len(layer.outputs) if layer.in_tail else 0 for layer in graph.mixing], dtype=float),
         every_input=np.array(
             [len(layer.inputs) // layer.groups if layer.groups > 1 else 0 for layer in graph.mixing], dtype=float
+        ),
+        readers=tuple(
+            frozenset(position[reader] for node in layer.nodes for reader in graph.readers.get(node, ()))
+            for layer in graph.mixing
         ),
         first_stage=float(sum(macs for node, macs in graph.whole_macs.items() if node not in graph.tail)),
         every_stage=float(sum(macs for node, macs in graph.whole_macs.items() if node in graph.tail)),
