@@ -709,3 +709,45 @@ def inner_results() -> nn.Module:
 
     pyramids = {"first": Pyramid(3, named=True), "second": Pyramid(6, named=False)}
     return Calls(forward, **pyramids, side=conv_bn(14, 6, 1), fc=nn.Linear(6, CLASSES))
+
+
+@net
+def side_branch() -> nn.Module:
+    """A gate, which stays whole, is all that reads a filter of each channel: nobody reads the later channels' part."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        return m.fc(pooled(F.relu(m.last(x * m.gate(F.relu(m.filter(x))).sigmoid()))))
+
+    layers = {"stem": conv_bn(3, 7), "filter": nn.Conv2d(7, 7, 3, padding=1, groups=7), "gate": nn.Conv2d(7, 1, 1)}
+    return Calls(forward, **layers, last=conv_bn(7, 6), fc=nn.Linear(6, CLASSES))
+
+
+@net
+def shapes_given_back() -> nn.Module:
+    """Axes that are moved there and back, a shape taken from another value (LeViT), logits that are selected (CLIP)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x)).permute(0, 2, 3, 1).permute(0, 3, 1, 2)
+        x = m.rows(x.flatten(2).transpose(1, 2))
+        x = F.relu(m.norm(x.flatten(0, 1)).reshape_as(x))
+        return m.fc(x.mean(1)).unsqueeze(1)[:, 0]
+
+    layers = {"stem": conv_bn(3, 6), "rows": nn.Linear(6, 7), "norm": nn.BatchNorm1d(7)}
+    return Calls(forward, **layers, fc=nn.Linear(7, CLASSES))
+
+
+@net
+def weight_per_sample() -> nn.Module:
+    """Each sample mixes a weight of its own from two: a convolution of as many groups as samples (CondConv)."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x))
+        n, c, h, w = x.shape
+        weight = (m.routing(pooled(x)).sigmoid().unsqueeze(2) * m.experts).sum(1).view(n * 5, c, 1, 1)
+        x = F.conv2d(x.reshape(1, n * c, h, w), weight, groups=n).view(n, 5, h, w)
+        return m.fc(pooled(F.relu(m.last(F.relu(x)))))
+
+    model = Calls(forward, stem=conv_bn(3, 6), routing=nn.Linear(6, 2), last=conv_bn(5, 7), fc=nn.Linear(7, CLASSES))
+    model.register_parameter("experts", nn.Parameter(torch.randn(2, 5 * 6)))
+    return model

@@ -83,6 +83,7 @@ def whole(graph: ChannelGraph) -> set[tuple[str, str, str]]:
         ),
         ("global_context", {"stem.0": (7, {"stem.0", "up"}), "down": (4, {"down"}), "last.0": (8, {"last.0"})}),
         ("conv_head", {"0": (6, {"0"}), "3": (8, {"3"})}),
+        ("shapes_given_back", {"stem.0": (6, {"stem.0"}), "rows": (7, {"rows"})}),
         ("transposed", {"stem.0": (6, {"stem.0"}), "up": (8, {"up", "smooth"}), "last.0": (7, {"last.0"})}),
         (
             "inner_results",
@@ -126,6 +127,13 @@ def test_channels_per_unit() -> None:
     [
         ("running_sum", {("", "aten.cumsum", "no rule for this operator")}),
         ("channels_beside_samples", {("", "aten.reshape", "its channels lie along the axis of the samples")}),
+        (
+            "weight_per_sample",
+            {
+                ("", "aten.reshape", "its channels lie along the axis of the samples"),
+                ("", "aten.conv2d", "the samples of its result cannot be told apart"),
+            },
+        ),
         ("neighbouring_channels", {("gate", "aten.conv1d", "the channels of its input do not lie along axis 1")}),
     ],
 )

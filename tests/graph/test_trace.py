@@ -14,6 +14,8 @@ from s2dnas.errors import ModelError
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.trace import trace
 from s2dnas.network.build import build
+from s2dnas.network.counter import count_macs
+from s2dnas.space.plan import Plan
 
 IMAGES = torch.randn(2, 3, 8, 8)
 
@@ -135,6 +137,22 @@ def test_values_are_the_networks_own_tensors_under_their_names() -> None:
     assert all(subject.traced.values[name].data_ptr() == own[name].data_ptr() for name in own)
     assert subject.traced.image_shape == (3, 8, 8)
     assert subject.traced.num_classes == 3
+
+
+def test_what_a_layer_makes_of_constants_is_made_once() -> None:
+    """A bias by position: no stage computes it, none pays for it, and every stage has a copy to train."""
+    table = torch.randn(64, 4)
+    model = net(lambda m, x: m.fc(pooled(m.deep(m.conv(x) + F.relu(m.fc(table)).mean(1).view(8, 8)))))
+    traced = trace(model.eval(), IMAGES)
+    graph = analyse(traced)
+    assert not graph.whole_macs
+    assert [layer.name for layer in graph.mixing] == ["conv", "deep.0", "fc"]
+    plan = random_plan(graph, 2, 1, seed=0)
+    assert plan is not None
+    one, two = build(traced, graph, Plan(1, {}, {})), build(traced, graph, plan)
+    with torch.no_grad():
+        torch.testing.assert_close(one(IMAGES)[0], model(IMAGES))
+        assert count_macs(two, IMAGES[:1]) == two.macs
 
 
 def test_in_place_calls_compute_what_they_did() -> None:

@@ -37,8 +37,10 @@ def swapped(weight: Tensor, groups: int) -> Tensor:
 
 
 def outputs_first(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    """A transposed convolution, as ``transposed_conv``."""
+    """A transposed convolution, as ``transposed_conv``; left if it has as many groups as there are samples."""
     groups = argument(node, "groups", 1)
+    if not isinstance(groups, int):
+        return node
     with graph.inserting_before(node):
         weight = graph.call_function(swapped, (node.args[1], groups))
         weight.meta = {**node.meta, "val": swapped(operand(node, 1).meta["val"], groups)}
@@ -51,9 +53,9 @@ def outputs_first(graph: fx.Graph, node: fx.Node) -> fx.Node:
 def group_by_group(graph: fx.Graph, node: fx.Node) -> None:
     """A convolution of a few wide groups, as convolutions side by side; others are left."""
     groups, (made, given) = argument(node, "groups", 1), operand(node, 1).meta["val"].shape[:2]
-    made //= groups
-    if not (1 < groups <= _MOST_GROUPS and min(given, made) >= _WIDE):
+    if not (isinstance(groups, int) and 1 < groups <= _MOST_GROUPS and min(given, made // groups) >= _WIDE):
         return
+    made //= groups
     parts = []
     with graph.inserting_before(node):
         for group in range(groups):

@@ -1,7 +1,8 @@
 """Weights that a network computes from parameters (weight standardisation, slices) become parameters.
 
 A stage has slices of weights. What the static network makes of a whole weight cannot be made of a slice, so it is
-made once, when the network is captured; training goes on with the result.
+made once, when the network is captured; training goes on with the result. So is what layers make of constants (biases
+of an attention by relative position): no sample has to pay for it.
 """
 
 from collections.abc import Iterator, Set
@@ -18,6 +19,8 @@ from s2dnas.graph.convolutions import convolves
 def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], values: dict[str, Tensor]) -> None:
     """Put a placeholder of its own in the place of each computed weight or bias of a convolution or linear layer.
 
+    So it does for each such layer on constants.
+
     ``constants`` names the calls that do not depend on the image; ``tensors`` and ``values`` get the new placeholders,
     and lose what was only read to compute them.
     """
@@ -27,7 +30,7 @@ def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], 
             blaming(computed, "computes no weight outside forward", "compute it from parameters alone"),
         ):
             result: Tensor = _evaluate(computed, tensors, values)
-        first = tensors[next(_parameters(computed, tensors)).name]
+        first = next((tensors[source.name] for source in _parameters(computed, tensors)), computed.name)
         with graph.inserting_before(next(iter(graph.nodes))):
             placeholder = graph.placeholder(f"{computed.name}_folded")
         name = next(name for i in count() if (name := f"{first}_folded{i or ''}") not in values)
@@ -44,7 +47,7 @@ def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], 
 def _computed(graph: fx.Graph, constants: Set[str]) -> Iterator[fx.Node]:
     for node in graph.nodes:
         if convolves(node) or operator_name(node) == "aten.linear":
-            for value in (argument(node, "weight"), argument(node, "bias")):
+            for value in (argument(node, "weight"), argument(node, "bias"), node):
                 if isinstance(value, fx.Node) and value.name in constants:
                     yield value
 

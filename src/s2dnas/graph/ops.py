@@ -242,7 +242,7 @@ def weighted_macs(traced: "Traced", without: Collection[str]) -> dict[str, int]:
         if not convolves(node) and operator_name(node) != "aten.linear":
             continue
         given, made, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
-        inverse = node.target is transposed_conv
+        inverse = "transpose" in operator_name(node)
         found[node.name] = prod(given) // given[1] * prod(weight) if inverse else prod(made) * prod(weight[1:])
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from s2dnas.graph.calls import argument, blaming, operand, operator_name
+from s2dnas.graph.calls import argument, blaming, operand, operator_name, result_of
 from s2dnas.graph.convolutions import group_by_group, outputs_first
 
 _aten = torch.ops.aten
@@ -20,8 +20,8 @@ def simplify(graph: fx.Graph) -> None:
 
     view becomes reshape, since it would refuse a part of a tensor, or one in another memory format. Normalising is
     one call, its scale and shift are two others, so that each stage has those of its own channels. Reshapes and
-    transposes that together only reorder channels (a channel shuffle) become one call that does. Convolutions take one
-    form (``convolutions``).
+    transposes that together only reorder channels (a channel shuffle) become one call that does; those that move
+    nothing vanish. Convolutions take one form (``convolutions``).
     """
     for node in list(graph.nodes):
         if node.op == "call_function" and (rewrite := _REWRITES.get(operator_name(node))) is not None:
@@ -33,8 +33,9 @@ def simplify(graph: fx.Graph) -> None:
                 _shuffle(graph, node)
 
 
-def reachable(graph: fx.Graph, result: fx.Node) -> fx.Graph:
+def reachable(graph: fx.Graph) -> fx.Graph:
     """A copy with only what the result needs: no assertions, no auxiliary values, no unused parameters."""
+    result = result_of(graph)
     needed = {result}
     for node in reversed(list(graph.nodes)):
         if node in needed:
@@ -76,7 +77,9 @@ def _shuffle(graph: fx.Graph, node: fx.Node) -> None:
     for call in chain:
         result = cast(Any, call.target)(result, *fx.map_arg(call.args[1:], _size))
     order = result[0].flatten(1)[:, 0] // prod(shape[2:])
-    if torch.equal(result, positions.index_select(1, order)):
+    if torch.equal(result, positions):
+        node.replace_all_uses_with(source)
+    elif torch.equal(result, positions.index_select(1, order)):
         _replace(graph, node, reorder, (source, 1, tuple(order.tolist())))
 
 
@@ -123,6 +126,13 @@ def _squeeze(graph: fx.Graph, node: fx.Node) -> None:
 def _view(graph: fx.Graph, node: fx.Node) -> None:
     if node.target is not _aten.view.dtype:
         _replace(graph, node, _aten.reshape.default, node.args)
+
+
+def _view_as(graph: fx.Graph, node: fx.Node) -> None:
+    """The shape of another value, in which the number of samples is left open."""
+    shape = [size if isinstance(size, int) else -1 for size in node.meta["val"].shape]
+    if shape.count(-1) < 2:
+        _replace(graph, node, _aten.reshape.default, (node.args[0], shape))
 
 
 def _stack(graph: fx.Graph, node: fx.Node) -> None:
@@ -179,6 +189,8 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.squeeze": _squeeze,
     "aten.view": _view,
     "aten._unsafe_view": _view,
+    "aten.reshape_as": _view_as,
+    "aten.view_as": _view_as,
     "aten.stack": _stack,
     "aten.layer_norm": _norm,
     "aten.rms_norm": _norm,

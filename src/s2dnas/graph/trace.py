@@ -74,9 +74,9 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
     program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
     inline_regions(program.graph_module)
     make_functional(program.graph)
-    result = _logits(program.graph)
+    _keep_logits_alone(program.graph)
     simplify(program.graph)
-    graph = reachable(program.graph, result)
+    graph = reachable(program.graph)
     image, tensors = _inputs(program, graph)
     values = {**program.state_dict, **program.constants}
     unused = tuple(unused_modules(model, {id(values[name]) for name in tensors.values()}))
@@ -139,18 +139,18 @@ def _reason(error: Exception) -> str:
     )
 
 
-def _logits(graph: fx.Graph) -> fx.Node:
-    """The network's output, or the first of several that are alike: the others are auxiliary heads'."""
+def _keep_logits_alone(graph: fx.Graph) -> None:
+    """Of several results that are alike the first stays: the others are auxiliary heads'."""
     (results,) = graph.output_node().args
     nodes = [node for node in results if isinstance(node, fx.Node)] if isinstance(results, (tuple, list)) else []
     shapes = [getattr(node.meta.get("val"), "shape", None) for node in nodes]
     alike = nodes and len({str(shape) for shape in shapes}) == 1 and len(shapes[0] or ()) == 2
-    if len(nodes) == 1 or alike:
-        return nodes[0]
-    raise ModelError(
-        f"the network must give one tensor of logits (N, K), it gives {len(nodes)} values; wrap it in a module that "
-        "returns the logits alone"
-    )
+    if len(nodes) != 1 and not alike:
+        raise ModelError(
+            f"the network must give one tensor of logits (N, K), it gives {len(nodes)} values; "
+            "wrap it in a module that returns the logits alone"
+        )
+    graph.output_node().args = (nodes[0],)
 
 
 def _inputs(program: ExportedProgram, graph: fx.Graph) -> tuple[str, dict[str, str]]:

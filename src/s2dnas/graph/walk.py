@@ -63,8 +63,6 @@ class Walk:
         weight = operand(node, 1)
         if weight.op != "placeholder" or weight.name == self.traced.image:
             raise NotDivisibleError("its weight is computed, not a parameter")
-        if operand(node).name in self.traced.constants or operand(node).name in self.traced.tensors:
-            raise NotDivisibleError("its input does not depend on the image")
         return self.traced.values[self.traced.tensors[weight.name]]
 
     def ids(self, node: fx.Node) -> Tensor:
