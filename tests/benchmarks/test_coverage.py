@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coverage_table import markdown
+from measuring import measure, unmeasured, what_stays_whole
+
+from s2dnas.graph.channels import Whole
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-
-from coverage_table import markdown  # noqa: E402
-from measuring import measure, unmeasured, what_stays_whole  # noqa: E402
-
-from s2dnas.graph.channels import Whole  # noqa: E402
-
 CHOSEN = tomllib.loads((BENCHMARKS / "coverage.toml").read_text())
 
 

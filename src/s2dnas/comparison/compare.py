@@ -59,7 +59,7 @@ class Comparison(Part):
 
 
 def compare(settings: CompareSettings, folder: Path, watch: Watch) -> Iterator[Comparison]:
-    """Train what is missing and measure it: what is known after each method of each seed.
+    """Train what is missing and measure it: what is known after each network of each seed.
 
     Finished parts are read, so a comparison that was killed goes on; their JSON files are enough for that.
     Raises ArtifactError if the folder holds a comparison with other settings.
@@ -76,6 +76,7 @@ def compare(settings: CompareSettings, folder: Path, watch: Watch) -> Iterator[C
     for seed in settings.seeds:
         run = _open(settings, seed, folder / f"seed-{seed}", watch)
         found = found.model_copy(update={"static": (*found.static, _static(run))})
+        yield found
         for method in settings.methods:
             if method not in found.not_applicable:
                 found = _with(found, method, run, settings)

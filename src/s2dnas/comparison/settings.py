@@ -19,6 +19,7 @@ METHODS = ("s2dnas", "naive-uniform", "naive-cascade", "branchynet", "msdnet", "
 
 class CompareSettings(Section):
     """``run`` is what all methods share: data, splits, epochs, recipes; ``seeds`` replace its seed one by one.
+    Without ``methods``, the static network alone is trained.
 
     ``budgets``: shares of the static macs at which accuracies are tabulated. ``published``: the data set whose
     published curves are drawn beside ours; only where the data are the same. ``blockdrop_rate``: AdamW's learning
@@ -29,7 +30,7 @@ class CompareSettings(Section):
     data: str
     weights: str | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1)
-    methods: Annotated[tuple[Literal[METHODS], ...], Field(min_length=1)] = METHODS  # type: ignore[valid-type]
+    methods: tuple[Literal[METHODS], ...] = METHODS  # type: ignore[valid-type]
     budgets: tuple[Share, ...] = (0.25, 0.4, 0.5, 0.6, 0.8, 1.0)
     published: Literal[tuple(PUBLISHED)] | None = None  # type: ignore[valid-type]
     run: Settings = Settings()
