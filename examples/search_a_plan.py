@@ -42,7 +42,7 @@ def main() -> None:
         ).backward()
         optimizer.step()
 
-    objective = Objective(static_macs=graph.macs, budget=0.5 * graph.macs)
+    objective = Objective(static_macs=graph.macs, budgets=(0.5 * graph.macs,))
     evaluator = shared_evaluator(shared, [train[0][:512]], [held_out], objective)  # or any function Plan -> Score
     strategy = make_strategy("controller", space, seed=0)
     with tempfile.TemporaryDirectory() as folder:  # a journal that is kept lets a killed search go on

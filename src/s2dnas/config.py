@@ -49,13 +49,16 @@ class SpaceSettings(Section):
 
 
 class SearchSettings(Section):
-    """``budget`` and the reward's cost are shares of the static macs; ``images`` and ``norm_images`` per evaluation."""
+    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs.
+
+    ``images`` and ``norm_images`` per evaluation.
+    """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
-    budget: Share = 0.5
+    budgets: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.5,)
     resolution: Positive = 100
     images: Positive = 2500
     norm_images: Positive = 512

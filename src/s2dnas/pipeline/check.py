@@ -19,9 +19,8 @@ def check(run: Run) -> None:
     space = search_space(graph, stages, settings.space.min_width)
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
     cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs
-    lowest = min(settings.exits.budgets, default=1.0)
-    for name, budget in {"search.budget": settings.search.budget, "exits.budgets": lowest}.items():
-        if budget < cheapest:
+    for name, budgets in {"search.budgets": settings.search.budgets, "exits.budgets": settings.exits.budgets}.items():
+        if (budget := min(budgets, default=1.0)) < cheapest:
             raise BudgetError(
                 f"{name} asks for {budget:.1%} of the static macs, but a first stage needs {cheapest:.1%} at least, in "
                 f"pieces of {settings.space.min_width} channels; raise the budget or lower space.min_width"

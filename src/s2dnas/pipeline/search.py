@@ -11,6 +11,7 @@ from s2dnas.search.evaluators import Objective, shared_evaluator
 from s2dnas.search.journal import Entry
 from s2dnas.search.loop import best, search
 from s2dnas.search.strategy import make_strategy
+from s2dnas.space.cost import cost_model
 from s2dnas.training.loop import Progress
 
 
@@ -19,13 +20,14 @@ def find_plan(run: Run) -> None:
     shared = new_shared(run)
     train_shared(run, shared)
     entries = _search(run, shared)
-    budget = run.settings.search.budget * run.graph.macs
-    affordable = [entry for entry in entries if entry.score.mean_macs <= budget * (1 + 1e-12)]
+    budget, model = min(run.settings.search.budgets) * run.graph.macs, cost_model(run.graph)
+    first_stages = [float(model.macs(entry.plan)[0]) for entry in entries]
+    affordable = [entry for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
     if not affordable:
         raise BudgetError(
-            f"none of the {len(entries)} plans that were scored costs {budget / 1e6:.2f} M macs or less on average, "
-            f"the cheapest {min(entry.score.mean_macs for entry in entries) / 1e6:.2f} M; start a new run folder with "
-            "a higher search.budget or more search.evaluations"
+            f"none of the {len(entries)} plans that were scored has a first stage of {budget / 1e6:.2f} M macs or "
+            f"less, the cheapest has {min(first_stages) / 1e6:.2f} M; start a new run folder with higher "
+            "search.budgets or more search.evaluations"
         )
     best(affordable).plan.save(run.folder / "plan.json")
 
@@ -37,7 +39,7 @@ def _search(run: Run, shared: SharedNet) -> list[Entry]:
     picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
     objective = Objective(
         static_macs=run.graph.macs,
-        budget=settings.budget * run.graph.macs,
+        budgets=tuple(budget * run.graph.macs for budget in settings.budgets),
         exponent=settings.exponent,
         confidence=run.settings.exits.confidence,
         resolution=settings.resolution,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from s2dnas.evaluation.collect import collect
 from s2dnas.evaluation.norms import estimate_norms
-from s2dnas.exits import ExitTable, best, frontier, operating_point
+from s2dnas.exits import ExitTable, Frontier, best, frontier, operating_point
 from s2dnas.exits.confidence import FloatArray
 from s2dnas.network.shared import SharedNet
 from s2dnas.search.journal import Score
@@ -18,26 +18,31 @@ from s2dnas.space.plan import Plan
 
 @dataclass(frozen=True)
 class Objective:
-    """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= ``budget``.
+    """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= a budget.
 
-    ``static_macs`` and ``budget`` in macs per sample. A plan whose first stage exceeds the budget is scored by its
-    cheapest thresholds, times budget / cost: the lower, the further it is off.
+    With several ``budgets``, the mean over them: one network is to serve all. ``static_macs`` and budgets in macs per
+    sample. Where a plan's first stage exceeds a budget, it is scored by its cheapest thresholds, times budget / cost:
+    the lower, the further it is off.
     ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 
     static_macs: float
-    budget: float
+    budgets: tuple[float, ...]
     exponent: float = -0.07
     confidence: str = "max_probability"
     resolution: int = 100
 
     def score(self, table: ExitTable) -> Score:
-        """The score of what a plan answered, by the thresholds that are worth most."""
+        """The score of what a plan answered, by the thresholds that are worth most; means over the budgets."""
         front = frontier(table, self.resolution)
-        rule = best(front, self._worth, max(self.budget, float(front.macs[0])))
+        scores = [self._at(budget, table, front) for budget in self.budgets]
+        return Score(*np.mean([(s.accuracy, s.mean_macs, s.reward) for s in scores], axis=0).tolist())
+
+    def _at(self, budget: float, table: ExitTable, front: Frontier) -> Score:
+        rule = best(front, self._worth, max(budget, float(front.macs[0])))
         point = operating_point(table, rule, "reward")
         worth = float(self._worth(np.array(point.accuracy), np.array(point.mean_macs)))
-        return Score(point.accuracy, point.mean_macs, worth * min(1.0, self.budget / point.mean_macs))
+        return Score(point.accuracy, point.mean_macs, worth * min(1.0, budget / point.mean_macs))
 
     def _worth(self, accuracy: FloatArray, macs: FloatArray) -> FloatArray:
         return reward(accuracy, macs, self.static_macs, self.exponent)
