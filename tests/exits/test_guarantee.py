@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from s2dnas.errors import BudgetError, DataError, SettingsError
 from s2dnas.exits import ExitTable, accuracy, agreeing, decide, halves, mean_macs, no_worse
-from s2dnas.exits.binomial import cdf, upper_bound
+from s2dnas.exits.binomial import cdf, difference_cdf, upper_bound
 from s2dnas.exits.guarantee import excess
 
 DELTA = 0.1
@@ -21,6 +21,16 @@ def test_the_binomial_distribution_is_what_counting_gives(trials, chance, data):
     successes = data.draw(st.integers(0, trials))
     terms = [comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(successes + 1)]
     assert cdf(successes, trials, chance) == pytest.approx(min(1, sum(terms)), rel=1e-9)
+
+
+@given(trials=st.integers(1, 12), up=st.floats(0, 0.5), down=st.floats(0, 0.5), data=st.data())
+def test_the_distribution_of_a_difference_is_what_counting_gives(trials, up, down, data):
+    most = data.draw(st.integers(-trials, trials))
+    counts = [(h, g) for h in range(trials + 1) for g in range(trials + 1 - h) if h - g <= most]
+    terms = [
+        comb(trials, h) * comb(trials - h, g) * up**h * down**g * (1 - up - down) ** (trials - h - g) for h, g in counts
+    ]
+    assert difference_cdf(most, trials, np.array([up]), np.array([down]))[0] == pytest.approx(sum(terms), abs=1e-9)
 
 
 def test_bounds_worked_out_by_hand():
@@ -50,7 +60,7 @@ def test_fewer_harms_and_wider_limits_are_easier_to_show(harms, gains, epsilon):
     value = excess(harms, gains, 200, epsilon, 0.01)
     assert 0 <= value <= 1
     assert excess(harms + 1, gains, 200, epsilon, 0.01) >= value - 1e-12
-    assert excess(harms, gains, 200, epsilon + 0.1, 0.01) <= value + 1e-12
+    assert excess(harms, gains, 200, epsilon + 0.1, 0.01) <= value + 1e-3  # cells are cut anew
 
 
 def test_halves_take_every_sample_once_and_follow_the_generator():
@@ -91,12 +101,12 @@ def test_a_promise_fails_in_at_most_delta_of_200_divisions(population, promise):
 
 
 def test_more_samples_certify_cheaper_rules(population):
-    rng, costs = np.random.default_rng(0), {400: [], 2000: []}
+    rng, costs = np.random.default_rng(0), {300: [], 1000: []}
     for size, found in costs.items():
-        for _ in range(5):
+        for _ in range(3):
             chosen, tested = (population.take(rng.integers(population.num_samples, size=size)) for _ in range(2))
             found.append(mean_macs(decide(population, no_worse(chosen, tested, 0.05, DELTA))))
-    assert np.mean(costs[2000]) < np.mean(costs[400]) < population.macs[-1]
+    assert np.mean(costs[1000]) < np.mean(costs[300]) < population.macs[-1]
 
 
 def test_agreement_reads_no_labels(population):

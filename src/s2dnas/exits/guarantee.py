@@ -7,11 +7,12 @@ The tests are exact for finitely many samples that are drawn independently, like
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
 from s2dnas.errors import BudgetError, SettingsError
-from s2dnas.exits.binomial import cdf, upper_bound
+from s2dnas.exits.binomial import cdf, difference_cdf, upper_bound
 from s2dnas.exits.confidence import IntArray
 from s2dnas.exits.optimise import frontier
 from s2dnas.exits.pareto import Frontier
@@ -22,6 +23,8 @@ STEPS = 100
 """At most so many thresholds per stage are tried, and so many rules tested."""
 NUISANCE = 0.1
 """Share of delta that is spent on how often two networks differ at all."""
+CELLS = 5
+"""Into how many cells a stretch of chances is cut that is as wide as epsilon."""
 
 Test = Callable[[Outcomes, float], float]
 
@@ -59,17 +62,20 @@ def agreeing(chosen: ExitTable, tested: ExitTable, epsilon: float, delta: float)
     return _cheapest(frontier(chosen.like_static, STEPS), tested.like_static, test, epsilon, delta)
 
 
+@cache
 def excess(harms: int, gains: int, samples: int, epsilon: float, nuisance: float) -> float:
     """The p-value of harms being likelier than gains by ``epsilon`` or more; a sample is a harm, a gain or neither.
 
-    Among the samples that are either, a harm then has a chance of (1 + epsilon / d) / 2 at least, d being the chance of
-    either: McNemar's conditional test. For d stands an upper bound that holds but with probability ``nuisance``, which
-    is added to the p-value (Berger and Boos, 1994).
+    How likely a sample is either is not known: of all chances up to a bound the worst counts, and the bound may fail
+    with probability ``nuisance``, which is added (Berger and Boos, 1994). The chances are cut into cells; in each,
+    harms count as rare, and gains as frequent, as they are anywhere in it, so the p-value is never too small.
     """
     either = upper_bound(harms + gains, samples, nuisance)
     if either <= epsilon:
         return nuisance
-    return min(1.0, nuisance + cdf(harms, harms + gains, (1 + epsilon / either) / 2))
+    edges = np.linspace(epsilon, either, int(np.clip(CELLS * (either - epsilon) / epsilon, CELLS, 10 * CELLS)) + 1)
+    tails = difference_cdf(harms - gains, samples, (edges[:-1] + epsilon) / 2, (edges[1:] - epsilon) / 2)
+    return min(1.0, nuisance + float(tails.max()))
 
 
 def _cheapest(front: Frontier, tested: ExitTable, test: Test, epsilon: float, delta: float) -> ExitRule:
