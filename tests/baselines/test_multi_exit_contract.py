@@ -15,9 +15,9 @@ from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
 from s2dnas.baselines.naive import CascadeSettings, cascade, uniform
-from s2dnas.evaluation.collect import collect
+from s2dnas.evaluation.collect import collect, stage_logits
 from s2dnas.evaluation.running import predict
-from s2dnas.exits import ExitRule, decide
+from s2dnas.exits import ExitRule, Fit, decide
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
@@ -140,12 +140,17 @@ def test_the_training_loop_lowers_the_loss(name: str, tmp_path: Path) -> None:
     assert history[-1].loss < history[0].loss
 
 
+@pytest.mark.parametrize(
+    "fit",
+    [Fit("entropy"), Fit("margin", temperature=True), Fit(surest=True), Fit(predictor="correctness", surest=True)],
+)
 @EVERY_NET
-def test_deciding_on_the_table_is_what_really_stopping_does(name: str) -> None:
+def test_deciding_on_the_table_is_what_really_stopping_does(name: str, fit: Fit) -> None:
     net, images, labels = made(name)
-    table = collect(net, [(images, labels)], "entropy")
-    thresholds = [float(sorted(scores)[len(images) // 2]) - 1e-9 for scores in table.scores[:-1]]
-    rule = ExitRule("entropy", tuple(thresholds))
+    scoring = fit(*stage_logits(net, [(images, labels)]))
+    table = collect(net, [(images, labels)], scoring)
+    thresholds = [max(0.0, float(sorted(scores)[len(images) // 2]) - 1e-9) for scores in table.scores[:-1]]
+    rule = ExitRule(scoring, tuple(thresholds))
     outcomes = decide(table, rule)
     predictions, stages = predict(net, rule, images)
     assert (predictions == outcomes.predictions).all()

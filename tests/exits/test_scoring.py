@@ -97,11 +97,6 @@ def test_what_does_not_score_is_refused(content):
         ExitRule.from_dict({"confidence": content, "thresholds": [0.5]})
 
 
-def test_a_fitted_score_is_not_a_measure_of_one_stage():
-    with pytest.raises(SettingsError, match="answer"):
-        confidence(Scoring("margin", surest=True))
-
-
 def test_more_stages_than_were_fitted_are_refused(answered):
     logits, labels, _ = answered(50, 3)
     for fit in (Fit(temperature=True), Fit(predictor="correctness")):

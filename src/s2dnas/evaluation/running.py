@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from s2dnas.errors import SettingsError
-from s2dnas.exits import ExitRule, confidence, softmax
+from s2dnas.exits import ExitRule, spelt_out
 from s2dnas.network.multi_exit import Carry, StagedNet
 
 
@@ -18,7 +18,8 @@ def predict(net: StagedNet, rule: ExitRule, images: Tensor) -> tuple[npt.NDArray
     """
     if rule.num_stages != net.num_stages:
         raise SettingsError(f"the rule has {rule.num_stages} stages, the network {net.num_stages}; calibrate it again")
-    measure = confidence(rule.confidence)
+    scoring = spelt_out(rule.confidence)
+    seen: list[npt.NDArray[np.float64]] = []
     predictions = np.zeros(len(images), dtype=np.int64)
     stages = np.zeros(len(images), dtype=np.int64)
     active = np.arange(len(images))
@@ -29,11 +30,13 @@ def predict(net: StagedNet, rule: ExitRule, images: Tensor) -> tuple[npt.NDArray
             if len(active) == 0:
                 break
             logits, carry = net.stage(index, images, carry)
-            probabilities = softmax(logits.double().cpu().numpy())
-            leaving = rule.leaves(measure(probabilities), index)
-            predictions[active[leaving]] = probabilities[leaving].argmax(-1)
+            seen.append(logits.double().cpu().numpy())
+            scores, answers = scoring.answer(np.stack(seen))
+            leaving = rule.leaves(scores, index)
+            predictions[active[leaving]] = answers[leaving]
             stages[active[leaving]] = index
             staying = torch.from_numpy(np.flatnonzero(~leaving)).to(images.device)
             images, carry = images[staying], tuple(tensor[staying] for tensor in carry)
+            seen = [earlier[~leaving] for earlier in seen]
             active = active[~leaving]
     return predictions, stages

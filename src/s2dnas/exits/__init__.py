@@ -11,7 +11,7 @@ from s2dnas.exits.oracle import oracle
 from s2dnas.exits.pareto import Frontier
 from s2dnas.exits.predictor import TARGETS, Predictor
 from s2dnas.exits.rule import NEVER, ExitRule, Outcomes, decide
-from s2dnas.exits.scoring import AnyScoring, Scoring
+from s2dnas.exits.scoring import AnyScoring, Scoring, spelt_out
 from s2dnas.exits.table import ExitTable
 
 __all__ = [
@@ -52,4 +52,5 @@ __all__ = [
     "operating_point",
     "oracle",
     "softmax",
+    "spelt_out",
 ]

@@ -41,10 +41,8 @@ def entropy(probabilities: npt.ArrayLike) -> FloatArray:
 CONFIDENCES: dict[str, Confidence] = {"max_probability": max_probability, "margin": margin, "entropy": entropy}
 
 
-def confidence(name: object) -> Confidence:
+def confidence(name: str) -> Confidence:
     """The measure of that name. Raises SettingsError if there is none."""
-    if not isinstance(name, str):
-        raise SettingsError(f"{name!r} scores by more than one stage's probabilities; use its answer(logits)")
     if name not in CONFIDENCES:
         raise SettingsError(f"unknown confidence measure {name!r}{nearest(name, CONFIDENCES)}")
     return CONFIDENCES[name]
