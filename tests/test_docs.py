@@ -39,3 +39,13 @@ def test_techniques_are_quoted_as_they_are() -> None:
         stages = " / ".join(f"{100 * accuracy:.1f}" for accuracy in row["stages"])
         at = {point["budget"]: f"{100 * point['accuracy']:.2f} %" for point in row["at_budgets"]}
         assert f"| {stages} % | {at[0.3]} | {at[0.4]} |" in page
+
+
+def test_exit_rules_are_quoted_as_they_are() -> None:
+    found = json.loads((ROOT / "results" / "exit-rules.json").read_text())
+    page = (ROOT / "docs" / "exit-rules.md").read_text()
+    for row in found["rules"]:
+        line = next(line for line in page.splitlines() if line.startswith(f"| {row['rule']} | "))
+        assert all(f" {100 * accuracy:.2f} %" in line for accuracy in row["accuracy"][:3])
+    for row in found["promises"]:
+        assert not row["failed"] or f"{row['promised']:.1%}".replace("%", " %") in page

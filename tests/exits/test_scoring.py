@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, Fit, Scoring, calibration_table, confidence, decide
+from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, Fit, Scoring, calibration_table, decide
 from s2dnas.exits.predictor import TARGETS, Predictor
 
 FITS = [
