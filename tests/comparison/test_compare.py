@@ -64,6 +64,7 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
     assert {curve["method"] for curve in first["curves"]} == {"naive-uniform", "lccl"}
     uniform, gated = first["curves"]
     assert uniform["epochs"] == 2
+    assert uniform["params"] < first["static"]["seeds"][0]["params"]
     assert gated["accounts"].keys() >= {"zero_fraction", "saved_of_all_layers"}
     assert gated["epochs"] == first["static"]["seeds"][0]["epochs"] == 3
     assert (tmp_path / "out" / "compare.svg").read_text().startswith("<svg")

@@ -24,7 +24,7 @@ from s2dnas.comparison.settings import CompareSettings
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
-from s2dnas.pipeline.networks import new_shared, trained
+from s2dnas.pipeline.networks import built, new_shared, trained
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
@@ -57,7 +57,7 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
     net = uniform(new_shared(run), run.space)
     fit_plan(run, "naive-uniform", net, run.settings.continued)
-    return _by_thresholds(run, settings, "naive-uniform", net)
+    return _by_thresholds(run, settings, "naive-uniform", built(run, net))
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:

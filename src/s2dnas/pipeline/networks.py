@@ -30,4 +30,9 @@ def trained(run: Run) -> MultiStageNet:
     """The trained multi-stage network of the plan."""
     net = chosen(run)
     load_checkpoint(run.finished(f"train/{CHECKPOINT}"), net)
+    return built(run, net)
+
+
+def built(run: Run, net: MaskedNet) -> MultiStageNet:
+    """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
     return build(run.traced, run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
