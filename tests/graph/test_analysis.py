@@ -134,7 +134,16 @@ def test_channels_per_unit() -> None:
                 ("", "aten.conv2d", "the samples of its result cannot be told apart"),
             },
         ),
-        ("neighbouring_channels", {("gate", "aten.conv1d", "the channels of its input do not lie along axis 1")}),
+        (
+            "neighbouring_channels",
+            {
+                (
+                    "gate",
+                    "aten.conv1d",
+                    "each of its results needs several channels, since they do not lie along axis 1 of its input",
+                )
+            },
+        ),
     ],
 )
 def test_what_stays_whole_is_listed_with_module_operator_and_reason(name: str, expected: set[str]) -> None:

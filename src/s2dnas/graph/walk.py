@@ -80,7 +80,9 @@ class Walk:
         ids = self.ids(node)
         others = [other for other, count in enumerate(ids.shape) if count > 1 and other != axis]
         if others and ids.shape[axis] == 1:
-            raise NotDivisibleError(f"the channels of its input do not lie along axis {axis}")
+            raise NotDivisibleError(
+                f"each of its results needs several channels, since they do not lie along axis {axis} of its input"
+            )
         return self.join(node, others).flatten().expand(self.shape(node)[axis])
 
     def spread(self, ids: Tensor, axis: int, node: fx.Node) -> Tensor:
