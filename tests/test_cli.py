@@ -157,6 +157,26 @@ def test_techniques_change_the_training_alone(
     assert ours["training"]["history"] != theirs["training"]["history"]
 
 
+def test_fitted_scores_and_promises_are_settings_of_a_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "run")
+    for name in ("calibrate.npz", "rules.json", "test.npz", "static.json", "report.json"):
+        (folder / name).unlink()
+    started = json.loads((folder / "run.json").read_text())
+    started["settings"]["exits"] |= {"predictor": "sufficiency", "guarantees": [99.0, 0.1], "agreements": [0.01]}
+    (folder / "run.json").write_text(json.dumps(started))
+    assert s2dnas(monkeypatch, "resume", str(folder)) == 0
+    report = json.loads((folder / "report.json").read_text())
+    promised = {point["target"] for point in report["operating_points"] if "certain" in point["target"]}
+    assert promised == {"at most 99 points under static, 90% certain", "1% answered as by static, 90% certain"}
+    (refused,) = (each for each in report["unreached"] if "certain" in each["target"])
+    assert refused["target"].startswith("at most 0.1 points")
+    assert "hold out more" in refused["reason"]
+    kept = json.loads((folder / "rules.json").read_text())["rules"]
+    assert all(rule["confidence"]["measure"] for rule in kept.values())
+
+
 PARTLY_WHOLE = """
 import torch
 from torch import nn
