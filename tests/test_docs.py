@@ -49,3 +49,13 @@ def test_exit_rules_are_quoted_as_they_are() -> None:
         assert all(f" {100 * accuracy:.2f} %" in line for accuracy in row["accuracy"][:3])
     for row in found["promises"]:
         assert not row["failed"] or f"{row['promised']:.1%}".replace("%", " %") in page
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "results").glob("compare-*/compare.md")), ids=lambda path: path.parent.name
+)
+def test_comparisons_are_quoted_as_they_are(path: Path) -> None:
+    table = path.read_text().split("\n\n")[0]
+    assert table in _results()
+    measured = json.loads((path.parent / "compare.json").read_text())["curves"]
+    assert all(f"| {curve['method']} |" in table for curve in measured)
