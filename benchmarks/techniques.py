@@ -14,7 +14,7 @@ from pathlib import Path
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.comparison.measured import by_thresholds
-from s2dnas.config import Settings, content_of, validated
+from s2dnas.config import changed, load_settings
 from s2dnas.exits import ExitTable
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import CHECKPOINT, Run, Start
@@ -77,25 +77,14 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]
 
 def prepared(run: Run, pairs: tuple[str, ...], epochs: int) -> Run:
     """A run of its own: the same static network, the uniform plan, other settings."""
-    content = run.settings.model_dump(mode="json")
-    for pair in (*PLAIN, f"train.epochs={epochs}", *pairs):
-        content = merged(content, content_of(None, [pair]))
+    settings = load_settings(None, [*changed(run.settings), *PLAIN, f"train.epochs={epochs}", *pairs])
     folder = run.folder / "techniques" / ("-".join([str(epochs), *pairs]).replace("/", "-") or "plain")
-    variant = open_run(folder, Start(run.start.model, run.start.data, run.start.weights, validated(content, Settings)))
+    variant = open_run(folder, Start(run.start.model, run.start.data, run.start.weights, settings))
     if not (folder / "static" / CHECKPOINT).exists():
         (folder / "static").mkdir(exist_ok=True)
         shutil.copy(run.checkpoint("static"), folder / "static" / CHECKPOINT)
     variant.space.uniform(SHARES).save(folder / "plan.json")
     return variant
-
-
-def merged(content: dict[str, object], change: Mapping[str, object]) -> dict[str, object]:
-    """Nested settings with others on top."""
-    result = dict(content)
-    for key, value in change.items():
-        old = result.get(key)
-        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
 
 
 def add(path: Path, row: dict[str, object]) -> None:

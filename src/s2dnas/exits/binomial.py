@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.exits.confidence import FloatArray
+from s2dnas.exits.halving import narrowed
 
 HALVINGS = 40
 
@@ -26,11 +27,8 @@ def cdf(successes: int, trials: int, chance: float) -> float:
 @cache
 def upper_bound(successes: int, trials: int, alpha: float) -> float:
     """Below it lies the chance of success with probability 1 - alpha at least."""
-    low, high = successes / trials, 1.0
-    for _ in range(HALVINGS if successes < trials else 0):
-        middle = (low + high) / 2
-        low, high = (low, middle) if cdf(successes, trials, middle) <= alpha else (middle, high)
-    return high
+    halvings = HALVINGS if successes < trials else 0
+    return narrowed(successes / trials, 1.0, halvings, lambda chance: cdf(successes, trials, chance) <= alpha)[1]
 
 
 def difference_cdf(most: int, trials: int, up: FloatArray, down: FloatArray) -> FloatArray:

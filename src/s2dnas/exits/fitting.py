@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import DataError, SettingsError, nearest
-from s2dnas.exits.confidence import FloatArray, IntArray, softmax
+from s2dnas.exits.confidence import FloatArray, IntArray
 from s2dnas.exits.predictor import TARGETS, fit_predictor
 from s2dnas.exits.scoring import AnyScoring, Scoring, shortened, spelt_out
 from s2dnas.exits.table import ExitTable
-from s2dnas.exits.temperature import fit_temperatures
+from s2dnas.exits.temperature import fit_temperatures, tempered
 
 FOLDS = 5
 
@@ -39,8 +39,8 @@ class Fit:
     def __call__(self, logits: FloatArray, labels: IntArray) -> AnyScoring:
         """Scores fitted to logits (S, N, K) and labels (N,)."""
         temperatures = fit_temperatures(logits, labels) if self.temperature else ()
-        warmed = logits / np.array(temperatures)[:, None, None] if temperatures else logits
-        measure = fit_predictor(softmax(warmed), labels, self.predictor) if self.predictor else self.measure
+        probabilities = tempered(logits, temperatures)
+        measure = fit_predictor(probabilities, labels, self.predictor) if self.predictor else self.measure
         return shortened(Scoring(measure, temperatures, self.surest))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from s2dnas.errors import BudgetError, SettingsError
 from s2dnas.exits.binomial import cdf, difference_cdf, upper_bound
 from s2dnas.exits.confidence import IntArray
+from s2dnas.exits.halving import narrowed
 from s2dnas.exits.optimise import frontier
 from s2dnas.exits.pareto import Frontier
 from s2dnas.exits.rule import ExitRule, Outcomes, decide
@@ -99,8 +100,4 @@ def _cheapest(front: Frontier, tested: ExitTable, test: Test, epsilon: float, de
 
 def _least(p_value: Callable[[float], float], delta: float) -> float:
     """The smallest limit, to a thousandth of a point or so, at which the test is passed."""
-    low, high = 0.0, 1.0
-    for _ in range(16):
-        middle = (low + high) / 2
-        low, high = (low, middle) if p_value(middle) <= delta else (middle, high)
-    return high
+    return narrowed(0.0, 1.0, 16, lambda limit: p_value(limit) <= delta)[1]

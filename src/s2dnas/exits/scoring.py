@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits.confidence import FloatArray, IntArray, confidence, softmax
+from s2dnas.exits.confidence import FloatArray, IntArray, confidence
 from s2dnas.exits.predictor import Predictor
+from s2dnas.exits.temperature import tempered
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ class Scoring:
             raise DataError(f"an exit table is made of logits (S, N, K), none of them 0, got shape {logits.shape}")
         if self._stages and len(logits) > (most := min(self._stages)):
             raise SettingsError(f"scores fitted to {most} stages cannot be given to {len(logits)}; fit them anew")
-        if not self.temperatures:
-            return softmax(logits)
-        return softmax(logits / np.array(self.temperatures)[: len(logits), None, None])
+        return tempered(logits, self.temperatures)
 
 
 AnyScoring = str | Scoring

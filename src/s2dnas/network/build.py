@@ -49,13 +49,10 @@ class MultiStageNet(StagedNet):
 
     def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         """Run one stage on images (N, C, H, W) and what earlier stages handed on."""
-        if not self.adds:
-            logits, carry = self.stages[index](x, *carry)
-            return logits, carry
-        earlier, carry = carry[:1], carry[1:]
-        logits, carry = self.stages[index](x, *carry)
-        logits = sum(earlier, logits)
-        return logits, (logits, *carry)
+        sums = int(self.adds)
+        logits, handed_on = self.stages[index](x, *carry[sums:])
+        logits = sum(carry[:sums], logits)
+        return logits, (logits, *handed_on) if self.adds else handed_on
 
 
 def build(

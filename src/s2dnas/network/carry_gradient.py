@@ -13,6 +13,7 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import operand
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
+from s2dnas.network.masks import scaled
 from s2dnas.space.assignment import stage_of_units
 from s2dnas.space.plan import Plan
 
@@ -48,7 +49,7 @@ def with_scaled_gradient(call: Callable[[Read], Tensor], node: fx.Node, read: Re
         if source is features:
             return value
         value = value.detach()
-        return value * factor.reshape(*factor.shape, *[1] * (value.ndim - 2)) if source is weight else value
+        return scaled(value, factor) if source is weight else value
 
     passing = call(for_features)
     return call(for_weights) + (passing - passing.detach())

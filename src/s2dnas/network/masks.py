@@ -43,5 +43,9 @@ def masked(graph: ChannelGraph, weights: Weights, masks: Mapping[str, Tensor], k
 
 
 def _faded(weight: Tensor, mask: Tensor, keep: float) -> Tensor:
-    factor = mask.to(weight) * (1 - keep) + keep
+    return scaled(weight, mask.to(weight) * (1 - keep) + keep)
+
+
+def scaled(weight: Tensor, factor: Tensor) -> Tensor:
+    """A weight (outputs, inputs, ..) times a factor (outputs, inputs)."""
     return weight * factor.reshape(*factor.shape, *[1] * (weight.ndim - 2))

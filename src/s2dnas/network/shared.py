@@ -4,6 +4,7 @@ Since stages only read earlier ones, every plan is the static network with some 
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,8 @@ class MaskedNet(MultiExitNet):
 
     def __init__(self, traced: Traced, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
-        self._graph, self._run, self.plan, self.adds = graph, Interpreter(traced, graph), plan, shared.adds
+        self._traced, self._graph, self._run = traced, graph, Interpreter(traced, graph)
+        self.plan, self.adds = plan, shared.adds
         self._stagewise = Stagewise(traced, graph, plan)
         self.keep: float = 0.0
         self.momentum: float | None = None
@@ -71,7 +73,6 @@ class MaskedNet(MultiExitNet):
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(graph).macs(plan).tolist())
         self._masks = _Tensors(stage_masks(graph, plan), frozenset(), persistent=False)
-        self._carry = _Tensors(carry_masks(traced, graph, plan), frozenset(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
@@ -84,7 +85,14 @@ class MaskedNet(MultiExitNet):
         """How much of the gradient of each weight reaches what it reads; nothing to say while nobody learns."""
         if self.carry_gradient == 1 or not torch.is_grad_enabled():
             return {}
-        return {name: 1 - (1 - self.carry_gradient) * mask for name, mask in self._carry.tensors().items()}
+        return {name: 1 - (1 - self.carry_gradient) * mask for name, mask in self._carry.items()}
+
+    @cached_property
+    def _carry(self) -> dict[str, Tensor]:
+        """Which weights read earlier stages; made when a training first scales gradients, not for every plan scored."""
+        device = next(self.parameters()).device
+        masks = carry_masks(self._traced, self._graph, self.plan)
+        return {name: mask.to(device) for name, mask in masks.items()}
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""

@@ -42,15 +42,16 @@ def calibrate(run: Run) -> None:
     chosen, tested = halves(len(labels), np.random.default_rng(run.seed("guarantee")))
     table = calibration_table(fit, logits, labels, np.array(net.macs), static, chosen if promised else None)
     table.save(run.folder / "calibrate.npz")
+    accuracy = float(np.mean(static == labels))
     rules: dict[str, dict[str, object]] = {}
     unreached: dict[str, str] = {}
     promises = _promises(run, table.take(chosen), table.take(tested)) if promised else {}
-    for target, choose in {**_targets(run, table), **promises}.items():
+    for target, choose in {**_targets(run, table, accuracy), **promises}.items():
         try:
             rules[target] = choose().to_dict()
         except BudgetError as error:
             unreached[target] = str(error)
-    content = {"rules": rules, "unreached": unreached, "static_accuracy": float(np.mean(static == labels))}
+    content = {"rules": rules, "unreached": unreached, "static_accuracy": accuracy}
     write_json(run.folder / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
 
 
@@ -79,10 +80,9 @@ def rules(run: Run) -> dict[str, ExitRule]:
     return {target: ExitRule.from_dict(rule) for target, rule in content["rules"].items()}
 
 
-def _targets(run: Run, table: ExitTable) -> dict[str, Choice]:
-    """How the rule of each target is chosen that is to be met on the calibration split."""
+def _targets(run: Run, table: ExitTable, static: float) -> dict[str, Choice]:
+    """How the rule of each target is chosen that is to be met on the calibration split, given static's accuracy there."""
     exits, front = run.settings.exits, frontier(table)
-    static = float(np.mean(table.like_static.labels == table.labels))
     budgets = {
         f"macs <= {share:.0%} of static": partial(for_budget, front, share * run.graph.macs) for share in exits.budgets
     }

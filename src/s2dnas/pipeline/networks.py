@@ -18,17 +18,16 @@ def new_shared(run: Run, weights: Traced | None = None) -> SharedNet:
 
 def chosen(run: Run) -> MaskedNet:
     """The masked network of the plan, before its training."""
-    plan, start = Plan.load(run.finished("plan.json")), run.settings.start
-    run.space.encode(plan)
+    start = run.settings.start
     shared = new_shared(run, run.captured(run.fresh_static()) if start == "scratch" else None)
     if start == "shared":
         load_checkpoint(run.finished(f"shared/{CHECKPOINT}"), shared)
-    return shared.at(plan)
+    return _at_plan(run, shared)
 
 
 def trained(run: Run) -> MultiStageNet:
     """The trained multi-stage network of the plan."""
-    net = chosen(run)
+    net = _at_plan(run, new_shared(run))
     load_checkpoint(run.finished(f"train/{CHECKPOINT}"), net)
     return built(run, net)
 
@@ -36,3 +35,9 @@ def trained(run: Run) -> MultiStageNet:
 def built(run: Run, net: MaskedNet) -> MultiStageNet:
     """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
     return build(run.traced, run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
+
+
+def _at_plan(run: Run, shared: SharedNet) -> MaskedNet:
+    plan = Plan.load(run.finished("plan.json"))
+    run.space.encode(plan)
+    return shared.at(plan)
