@@ -26,6 +26,7 @@ PLAIN = ("start=static", "space.order=l1", "loss.distillation=0.0", "equal=false
 TECHNIQUES: Mapping[str, tuple[str, ...]] = {
     "plain": (),
     "from scratch": ("start=scratch",),
+    "reconstruct": ("start=reconstructed",),
     "order: activation": ("space.order=activation",),
     "fade": ("fade=0.5",),
     "distil static": ("loss.distillation=0.5",),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
@@ -18,6 +18,7 @@ from s2dnas.space.order import ORDERS
 from s2dnas.training.losses import LossWeights
 from s2dnas.training.recipe import Recipe
 
+Beginning = Literal["reconstructed", "static", "shared", "scratch"]
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -51,10 +52,12 @@ class SpaceSettings(Section):
 class SearchSettings(Section):
     """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs.
 
-    ``images`` and ``norm_images`` per evaluation.
+    A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
+    which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
     """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
+    weights: Literal["reconstructed", "shared"] = "shared"
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
@@ -96,16 +99,17 @@ class Settings(Section):
     """All settings of a run.
 
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
-    finetuning), the shared network and the chosen one. ``start``: the chosen network starts from the
-    shared, the static or fresh weights (scratch). ``fade``: over which share of its training the weights that its plan
-    forbids are faded out; 0: they are cut at once. ``carry_gradient``: how much of the gradient from its later stages
-    reaches the features of earlier ones. ``add_logits``: each stage's logits are added to the later ones'.
+    finetuning), the shared network, if the search needs one, and the chosen one. ``start``: the chosen network starts
+    from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
+    ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
+    once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
+    ``add_logits``: each stage's logits are added to the later ones'.
     ``equal``: to compare, train the static network on for as many epochs as the dynamic one got, shared and chosen
     together.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
-    start: Literal["shared", "static", "scratch"] = "shared"
+    start: Beginning = "shared"
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
     add_logits: bool = False
@@ -125,7 +129,16 @@ class Settings(Section):
     @property
     def continued(self) -> Recipe:
         """By which a static network is trained on for as many epochs as shared and chosen network together."""
-        return replace(self.train, epochs=self.shared.epochs + self.train.epochs)
+        shared = self.shared.epochs if self.search.weights == "shared" else 0
+        return replace(self.train, epochs=shared + self.train.epochs)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.start == "shared" and self.search.weights != "shared":
+            raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
+        if self.start == "reconstructed" and self.fade:
+            raise ValueError("fade needs the weights that a plan forbids; start 'reconstructed' has none: set fade=0")
+        return self
 
 
 def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, given_weights: bool = False) -> Settings:

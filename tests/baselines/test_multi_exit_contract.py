@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
-from s2dnas.baselines.naive import CascadeSettings, cascade, uniform
+from s2dnas.baselines.naive import CascadeSettings, cascade
 from s2dnas.evaluation.collect import collect, stage_logits
 from s2dnas.evaluation.running import predict
 from s2dnas.exits import ExitRule, Fit, decide
@@ -23,7 +23,6 @@ from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
 from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry, StagedNet
-from s2dnas.network.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.training.loop import Objective, fit
@@ -55,8 +54,7 @@ def small_uniform() -> StagedNet:
     """A ResNet-8 divided in three."""
     traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
     graph = analyse(traced)
-    masked = uniform(SharedNet(traced, graph, static_weights(traced, graph, 3)), search_space(graph, 3, 4))
-    return build(traced, graph, masked.plan, masked.weights())
+    return build(traced, graph, search_space(graph, 3, 4).uniform(), static_weights(traced, graph, 3))
 
 
 MAKERS: dict[str, Callable[[], StagedNet]] = {

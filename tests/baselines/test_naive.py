@@ -7,15 +7,12 @@ import torch
 from torch import Tensor
 
 from s2dnas.baselines.joint_loss import JointLoss
-from s2dnas.baselines.naive import CascadeSettings, cascade, uniform
+from s2dnas.baselines.naive import CascadeSettings, cascade
 from s2dnas.errors import SettingsError
 from s2dnas.graph.analysis import analyse
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced, trace
 from s2dnas.models.resnet import ResNet
-from s2dnas.network.shared import SharedNet
-from s2dnas.network.weights import static_weights
-from s2dnas.space.division import search_space
 
 
 @cache
@@ -23,13 +20,6 @@ def captured() -> tuple[ResNet, Traced, ChannelGraph, Tensor]:
     model = ResNet(1, 3).double().eval()
     traced = trace(model, torch.zeros(1, 3, 16, 16, dtype=torch.float64))
     return model, traced, analyse(traced), torch.randn(4, 3, 16, 16, dtype=torch.float64)
-
-
-def test_uniform_divides_every_coupling_equally_and_reads_everything() -> None:
-    _, traced, graph, _ = captured()
-    plan = uniform(SharedNet(traced, graph, static_weights(traced, graph, 2)), search_space(graph, 2, 4)).plan
-    assert all(a == b for a, b in plan.widths.values())
-    assert all(all(flags) for flags in plan.indicators.values())
 
 
 def test_the_copy_of_full_width_is_the_static_network() -> None:

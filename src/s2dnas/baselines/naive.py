@@ -15,10 +15,8 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry
-from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
-from s2dnas.space.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,6 @@ class CascadeSettings:
             "min_width": (self.min_width >= 1, "at least 1"),
         }
         require(self, rules)
-
-
-def uniform(shared: SharedNet, space: SearchSpace) -> MaskedNet:
-    """The undecided plan with a shared network's weights: train and build it as the network of any other plan."""
-    return shared.at(space.uniform())
 
 
 def cascade(traced: Traced, graph: ChannelGraph, settings: CascadeSettings) -> StageChain:

@@ -17,14 +17,14 @@ from s2dnas.baselines.blockdrop_training import CurriculumLoss, FinetuningLoss
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.lccl import label_loss, lccl
 from s2dnas.baselines.msdnet import msdnet
-from s2dnas.baselines.naive import cascade, uniform
+from s2dnas.baselines.naive import cascade
 from s2dnas.baselines.q_family import q_family
 from s2dnas.comparison.measured import Found, Measured, by_outcomes, by_rules, by_thresholds
 from s2dnas.comparison.settings import CompareSettings
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
-from s2dnas.pipeline.networks import built, new_shared, trained
+from s2dnas.pipeline.networks import built, starting, trained
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
@@ -55,7 +55,8 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
-    net = uniform(new_shared(run), run.space)
+    start = "static" if run.settings.start == "shared" else run.settings.start
+    net = starting(run, run.space.uniform(), start)
     fit_plan(run, "naive-uniform", net, run.settings.continued)
     return _by_thresholds(run, settings, "naive-uniform", built(run, net))
 

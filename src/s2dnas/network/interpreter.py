@@ -1,6 +1,6 @@
 """Run a captured network with given weights: what precedes the tail once, then the tail once per classifier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from s2dnas.graph.calls import argument_names, result_of
+from s2dnas.graph.calls import argument_names, operator_name, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.carry_gradient import with_scaled_gradient
@@ -16,11 +16,19 @@ from s2dnas.network.stage_graph import mode_argument
 from s2dnas.network.stagewise import Read, Stagewise, Versions
 from s2dnas.network.weights import Weights
 
+Before = Callable[[int | None, fx.Node, Read], None]
+"""What happens before a call of a stage's tail, or of the body (None); it can read the values so far."""
+
+
+def nothing(stage: int | None, node: fx.Node, read: Read) -> None:
+    """Nothing happens."""
+
 
 @dataclass(frozen=True)
 class Mode:
     """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured).
 
+    ``batch_statistics``: batch norms use the batch's own statistics, whether it trains or not.
     ``keep`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
     ``gradient`` holds, by call, how much of a weight's gradient its features get: (outputs, inputs), (S, 1, inputs)
     in the tail.
@@ -30,6 +38,7 @@ class Mode:
     momentum: float | None = None
     keep: float = 0.0
     gradient: Mapping[str, Tensor] = field(default_factory=dict)
+    batch_statistics: bool = False
 
     def of_stage(self, stage: int, tail: frozenset[str]) -> "Mode":
         """The mode of one stage's tail."""
@@ -49,7 +58,8 @@ class _Step:
         """The result for arguments in which values of the graph are still to be read."""
         own = list(fx.map_arg(tuple(arguments), read))
         if self.mode is not None and self.mode < len(own):
-            own[self.mode] = mode.training
+            norm = mode.batch_statistics and operator_name(self.node) == "aten.batch_norm"
+            own[self.mode] = mode.training or norm
         if self.momentum is not None and mode.momentum is not None:
             own[self.momentum] = mode.momentum
         return cast(Any, self.node.target)(*own, **fx.map_arg(self.node.kwargs, read))
@@ -70,14 +80,15 @@ class Interpreter:
         """Itself: it is never changed, and networks that hold it are copied."""
         return self
 
-    def logits(self, x: Tensor, weights: Weights, stagewise: Stagewise, mode: Mode) -> Tensor:
+    def logits(self, x: Tensor, weights: Weights, stagewise: Stagewise, mode: Mode, before: Before = nothing) -> Tensor:
         """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
-        values = self._run(self._body, {self._image: x}, weights.body, stagewise, mode)
+        values = self._run(self._body, {self._image: x}, weights.body, stagewise, mode, partial(before, None))
         logits = []
         for stage, head in enumerate(weights.heads):
             own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
             of_stage = mode.of_stage(stage, self._tail_names)
-            logits.append(self._run(self._tail, own, head, stagewise, of_stage)[self._result])
+            done = self._run(self._tail, own, head, stagewise, of_stage, partial(before, stage))
+            logits.append(done[self._result])
         return torch.stack(logits)
 
     def _run(
@@ -87,6 +98,7 @@ class Interpreter:
         tensors: Mapping[str, Tensor],
         stagewise: Stagewise,
         mode: Mode,
+        before: Callable[[fx.Node, Read], None],
     ) -> dict[str, Any]:
         values = dict(given)
 
@@ -96,6 +108,7 @@ class Interpreter:
 
         for step in steps:
             name = step.node.name
+            before(step.node, read)
             if name in stagewise.names:
                 values[name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
             elif name in mode.gradient:

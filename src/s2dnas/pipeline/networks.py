@@ -1,7 +1,9 @@
 """The networks of a run, each with the weights that a step left for it."""
 
+from s2dnas.config import Beginning
 from s2dnas.graph.trace import Traced
 from s2dnas.network.build import MultiStageNet, build
+from s2dnas.network.reconstruct import reconstructed
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.run import CHECKPOINT, Run
@@ -18,16 +20,29 @@ def new_shared(run: Run, weights: Traced | None = None) -> SharedNet:
 
 def chosen(run: Run) -> MaskedNet:
     """The masked network of the plan, before its training."""
-    start = run.settings.start
+    return starting(run, _plan(run), run.settings.start)
+
+
+def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
+    """The masked network of any plan with the weights that its training begins with."""
+    if start == "reconstructed":
+        return reconstructed_at(run, plan)
     shared = new_shared(run, run.captured(run.fresh_static()) if start == "scratch" else None)
     if start == "shared":
         load_checkpoint(run.finished(f"shared/{CHECKPOINT}"), shared)
-    return _at_plan(run, shared)
+    return shared.at(plan)
+
+
+def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
+    """The masked network of a plan with the static weights, fitted to it."""
+    static = static_weights(run.traced, run.graph, plan.num_stages)
+    weights = reconstructed(run.traced, run.graph, static, plan, run.norm_images)
+    return SharedNet(run.traced, run.graph, weights, adds=run.settings.add_logits).at(plan)
 
 
 def trained(run: Run) -> MultiStageNet:
     """The trained multi-stage network of the plan."""
-    net = _at_plan(run, new_shared(run))
+    net = new_shared(run).at(_plan(run))
     load_checkpoint(run.finished(f"train/{CHECKPOINT}"), net)
     return built(run, net)
 
@@ -37,7 +52,7 @@ def built(run: Run, net: MaskedNet) -> MultiStageNet:
     return build(run.traced, run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
 
 
-def _at_plan(run: Run, shared: SharedNet) -> MaskedNet:
+def _plan(run: Run) -> Plan:
     plan = Plan.load(run.finished("plan.json"))
     run.space.encode(plan)
-    return shared.at(plan)
+    return plan

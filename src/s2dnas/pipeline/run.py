@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from s2dnas.config import Settings
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
@@ -161,6 +161,11 @@ class Run:
     def space(self) -> SearchSpace:
         """The plans to choose from."""
         return search_space(self.graph, self.settings.space.num_stages, self.settings.space.min_width)
+
+    @cached_property
+    def norm_images(self) -> Tensor:
+        """The training images, not augmented, by which plans get their running statistics and are reconstructed."""
+        return next(iter(self.plain(self.splits.train, self.settings.search.norm_images)))[0]
 
     def training(self, batch_size: int) -> "tuple[Callable[[torch.Generator], Iterator[Batch]], int]":
         """One augmented pass over the training split, as a function of a generator, and its number of batches."""

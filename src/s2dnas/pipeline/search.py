@@ -1,25 +1,28 @@
-"""Search a plan with the trained shared network."""
+"""Search a plan."""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
 from s2dnas.errors import BudgetError
-from s2dnas.network.shared import SharedNet
-from s2dnas.pipeline.networks import new_shared
+from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.network.shared import MaskedNet
+from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
-from s2dnas.search.evaluators import Objective, shared_evaluator
+from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.journal import Entry
 from s2dnas.search.loop import best, search
 from s2dnas.search.strategy import make_strategy
 from s2dnas.space.cost import cost_model
+from s2dnas.space.plan import Plan
 from s2dnas.training.loop import Progress
 
 
 def find_plan(run: Run) -> None:
-    """Train the shared network over sampled plans, then search with it; the best plan goes to plan.json."""
-    shared = new_shared(run)
-    train_shared(run, shared)
-    entries = _search(run, shared)
+    """Search among plans, none of which is trained for it; the best one goes to plan.json."""
+    entries = _search(run, _networks(run))
     budget, model = min(run.settings.search.budgets) * run.graph.macs, cost_model(run.graph)
     first_stages = [float(model.macs(entry.plan)[0]) for entry in entries]
     affordable = [entry for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
@@ -32,10 +35,24 @@ def find_plan(run: Run) -> None:
     best(affordable).plan.save(run.folder / "plan.json")
 
 
-def _search(run: Run, shared: SharedNet) -> list[Entry]:
+def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
+    """How a plan gets weights to be scored with: fitted to it, or those of the shared network, which is trained now."""
+    if run.settings.search.weights == "reconstructed":
+        return partial(reconstructed_at, run)
+    shared = new_shared(run)
+    train_shared(run, shared)
+
+    def at(plan: Plan) -> MaskedNet:
+        net = shared.at(plan)
+        estimate_norms(net, [run.norm_images])
+        return net
+
+    return at
+
+
+def _search(run: Run, networks: Callable[[Plan], MaskedNet]) -> list[Entry]:
     settings = run.settings.search
     strategy = make_strategy(settings.strategy, run.space, run.seed("search"), run.settings.controller)
-    images = next(iter(run.plain(run.splits.train, settings.norm_images)))[0]
     picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
     objective = Objective(
         static_macs=run.graph.macs,
@@ -44,9 +61,9 @@ def _search(run: Run, shared: SharedNet) -> list[Entry]:
         confidence=run.settings.exits.confidence,
         resolution=settings.resolution,
     )
-    evaluator = shared_evaluator(shared, [images], list(run.plain(picked)), objective)
+    evaluate = evaluator(networks, list(run.plain(picked)), objective)
 
     def tell(index: int, entry: Entry) -> None:
         run.watch("search", Progress(index + 1, settings.evaluations, -entry.score.reward))
 
-    return search(strategy, evaluator, settings.evaluations, settings.batch, run.folder / "journal.jsonl", tell)
+    return search(strategy, evaluate, settings.evaluations, settings.batch, run.folder / "journal.jsonl", tell)

@@ -1,16 +1,14 @@
-"""Scores plans by the shared network: dynamic inference on the search split, with thresholds chosen there."""
+"""Scores plans by dynamic inference on the search split, with thresholds chosen there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
-from s2dnas.evaluation.collect import collect
-from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.evaluation.collect import Batches, collect
 from s2dnas.exits import ExitTable, Frontier, best, frontier, operating_point
 from s2dnas.exits.confidence import FloatArray
-from s2dnas.network.shared import SharedNet
+from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.search.journal import Score
 from s2dnas.search.reward import reward
 from s2dnas.space.plan import Plan
@@ -48,20 +46,12 @@ class Objective:
         return reward(accuracy, macs, self.static_macs, self.exponent)
 
 
-def shared_evaluator(
-    shared: SharedNet,
-    norm_batches: Sequence[Tensor],
-    search_batches: Sequence[tuple[Tensor, Tensor]],
-    objective: Objective,
+def evaluator(
+    network_of: Callable[[Plan], MultiExitNet], search_batches: Batches, objective: Objective
 ) -> Callable[[Plan], Score]:
-    """An evaluator ``Plan -> Score``: weights of the shared network, running statistics re-estimated per plan.
-
-    ``norm_batches`` are training images, ``search_batches`` images and labels of the search split.
-    """
+    """An evaluator ``Plan -> Score``, given a plan's network, untrained, and the search split's images and labels."""
 
     def evaluate(plan: Plan) -> Score:
-        net = shared.at(plan)
-        estimate_norms(net, norm_batches)
-        return objective.score(collect(net, search_batches, objective.confidence))
+        return objective.score(collect(network_of(plan), search_batches, objective.confidence))
 
     return evaluate
