@@ -11,10 +11,11 @@ import torch
 from sklearn.datasets import load_digits
 
 import s2dnas
+from s2dnas.evaluation.norms import estimate_norms
 from s2dnas.models.resnet import resnet20
-from s2dnas.network.shared import SharedNet
+from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
-from s2dnas.search.evaluators import Objective, shared_evaluator
+from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.loop import best, search
 from s2dnas.search.strategy import make_strategy
 
@@ -43,10 +44,16 @@ def main() -> None:
         optimizer.step()
 
     objective = Objective(static_macs=graph.macs, budgets=(0.5 * graph.macs,))
-    evaluator = shared_evaluator(shared, [train[0][:512]], [held_out], objective)  # or any function Plan -> Score
+
+    def network_of(plan: s2dnas.Plan) -> MaskedNet:
+        net = shared.at(plan)
+        estimate_norms(net, [train[0][:512]])
+        return net
+
+    evaluate = evaluator(network_of, [held_out], objective)  # or any function Plan -> Score
     strategy = make_strategy("controller", space, seed=0)
     with tempfile.TemporaryDirectory() as folder:  # a journal that is kept lets a killed search go on
-        entries = search(strategy, evaluator, evaluations=30, batch=10, journal=Path(folder) / "journal.jsonl")
+        entries = search(strategy, evaluate, evaluations=30, batch=10, journal=Path(folder) / "journal.jsonl")
     found = best(entries)
     shares = np.round(s2dnas.cost_model(graph).macs(found.plan) / graph.macs, 2)
     print(f"best of {len(entries)} plans: reward {found.score.reward:.3f}; stages cost {shares} of the static macs")
