@@ -1,14 +1,13 @@
 """What a layer with a weight matrix reads, as a matrix: one row per sample and position of its output."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+import torch.nn.functional as F
+from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operator_name
-
-_CHUNK = 64
-"""Images that are unfolded at a time: all patches of a convolution are as large as the image times its kernel."""
 
 
 def rows_read(node: fx.Node, features: Tensor, weight: Tensor, positions: int) -> Tensor | None:
@@ -23,8 +22,7 @@ def rows_read(node: fx.Node, features: Tensor, weight: Tensor, positions: int) -
     if operator_name(node) == "aten.conv2d" and argument(node, "groups", 1) == 1:
         shape = {name: _pair(argument(node, name, default)) for name, default in _SHAPE.items()}
         if all(isinstance(number, int) for pair in shape.values() for number in pair):
-            unfold = nn.Unfold(tuple(weight.shape[2:]), **shape)
-            return torch.cat([_at(unfold(images), positions) for images in torch.split(features, _CHUNK)])
+            return _patches(features, weight.shape[2:], positions, **shape)
     return None
 
 
@@ -36,9 +34,29 @@ def _pair(value: Any) -> tuple[Any, ...]:
     return numbers * 2 if len(numbers) == 1 else numbers
 
 
-def _at(patches: Tensor, positions: int) -> Tensor:
-    """Patches (N, I, L) at some of their L positions, as rows (N * P, I)."""
-    return patches[..., spread(patches.shape[-1], positions)].transpose(1, 2).flatten(0, 1)
+def _patches(
+    x: Tensor,
+    kernel: Sequence[int],
+    positions: int,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+) -> Tensor:
+    """What a convolution reads of (N, C, H, W) at some positions of its output, as rows (N * P, C * kernel)."""
+    padded = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    spans = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
+    height, width = (
+        (size - span) // step + 1 for size, span, step in zip(padded.shape[2:], spans, stride, strict=True)
+    )
+    at = spread(height * width, positions).to(x.device)
+    rows = _taps(at // width, kernel[0], stride[0], dilation[0])[:, :, None]
+    columns = _taps(at % width, kernel[1], stride[1], dilation[1])[:, None, :]
+    return padded[:, :, rows, columns].transpose(1, 2).flatten(0, 1).flatten(1)
+
+
+def _taps(at: Tensor, size: int, stride: int, dilation: int) -> Tensor:
+    """Where a kernel lies along one axis, (P, size)."""
+    return at[:, None] * stride + torch.arange(size, device=at.device) * dilation
 
 
 def spread(count: int, wanted: int) -> Tensor:

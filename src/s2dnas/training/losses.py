@@ -62,11 +62,12 @@ def _weights(name: str, alpha: tuple[float, ...], num_stages: int) -> tuple[floa
 def multi_exit_loss(
     logits: Tensor, labels: Tensor, teacher: Tensor | None, weights: LossWeights, progress: float = 1.0
 ) -> Tensor:
-    """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation + ...), divided by sum alpha_i.
+    """The sum over stages of alpha_i * ((1 - d) * cross-entropy + d * distillation + ...).
 
+    A sum, as in S2DNAS, not a mean: what only one stage uses gets the gradient that it would get alone.
     ``logits`` (S, N, K), ``labels`` (N,), ``teacher`` (N, K) logits of the static network, or None for d = 0.
-    ``progress`` is the share of the training that is done. Cross-entropies weighted by alpha_i: S2DNAS; distillation
-    as temperature-softened Kullback-Leibler divergence times T^2: Hinton et al. 2015.
+    ``progress`` is the share of the training that is done. Distillation as temperature-softened Kullback-Leibler
+    divergence times T^2: Hinton et al. 2015.
     Raises SettingsError if alpha is not one weight per stage.
     """
     stages, samples, _ = logits.shape
@@ -82,7 +83,7 @@ def multi_exit_loss(
         losses = torch.cat([losses[:-1] + weights.from_last * gaps, losses[-1:]])
     if weights.survivors > 0:
         losses = losses * _chance_to_arrive(logits.detach(), weights.survivors)
-    return (alpha * losses.mean(dim=1)).sum() / alpha.sum()
+    return (alpha * losses.mean(dim=1)).sum()
 
 
 def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
