@@ -23,8 +23,10 @@ from s2dnas.pipeline.run import Run
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 
+SHARED = ["search.weights=shared", "start=shared"]
 TINY = ["static.epochs=2", "shared.epochs=2", "train.epochs=2", "search.evaluations=6", "search.batch=3"]
-SMALL = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
+PLAIN = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
+SMALL = [*PLAIN, *SHARED]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
@@ -222,6 +224,26 @@ def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
     _, _, model, data, _, folder, *pairs = shlex.split(json.loads((finished / "report.json").read_text())["command"])
     assert (model, data, Path(folder)) == ("resnet20", "digits", finished)
     assert load_settings(None, pairs) == load_settings(None, SMALL)
+
+
+def test_reconstructed_weights_need_no_shared_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert not (tmp_path / "shared").exists()
+    assert report["static_equal"]["epochs"] == 2
+    assert "shared" not in report["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [(["start=shared"], "there is no shared network"), (["fade=0.5"], "has none: set fade=0")],
+)
+def test_settings_that_do_not_fit_together_are_refused(
+    settings: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path / "run"), *settings) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_equal_training_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:

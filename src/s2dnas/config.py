@@ -57,7 +57,7 @@ class SearchSettings(Section):
     """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
-    weights: Literal["reconstructed", "shared"] = "shared"
+    weights: Literal["reconstructed", "shared"] = "reconstructed"
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
@@ -109,7 +109,7 @@ class Settings(Section):
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
-    start: Beginning = "shared"
+    start: Beginning = "reconstructed"
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
     add_logits: bool = False
@@ -217,7 +217,7 @@ def _fault(section: type[Section], place: tuple[int | str, ...], kind: str, mess
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"unknown setting {path!r}{nearest(str(place[-1]), _names(section, place[:-1]))}"
     if kind == "value_error":  # a section's own check, whose message names the values
-        return f"setting {path!r}: {message.removeprefix('Value error, ')}"
+        return f"{f'setting {path!r}' if path else 'settings'}: {message.removeprefix('Value error, ')}"
     return f"setting {path!r}: {message}, not {given!r}"
 
 

@@ -48,7 +48,7 @@ def resume(folder: Out) -> None:
 
 @app.command()
 def search(folder: Out) -> None:
-    """Train the shared network and search a plan. Example: s2dnas search runs/digits"""
+    """Search a plan, and train a shared network for it if the settings say so. Example: s2dnas search runs/digits"""
     _do(folder, None, ("search",))
 
 

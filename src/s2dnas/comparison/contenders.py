@@ -51,7 +51,8 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
         do(run, step)
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
     found = by_thresholds(calibrate, test, run.graph.macs, settings.budgets)
-    return _measured(run, found, trained(run), "shared", "train")
+    shared = ["shared"] if run.settings.search.weights == "shared" else []
+    return _measured(run, found, trained(run), *shared, "train")
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:

@@ -78,7 +78,7 @@ def _content(run: Run) -> dict[str, object]:
             "history": [_epoch(record) for record in history["train"]],
         },
         "seconds": {
-            **{step: _seconds(records) for step, records in history.items()},
+            **{step: _seconds(records) for step, records in history.items() if records},
             "search": sum(entry.seconds for entry in entries),
             "calibrate": calibrated["seconds"],
             "evaluate": accuracy["seconds"],
