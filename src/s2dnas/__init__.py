@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from s2dnas.graph.analysis import analyse
     from s2dnas.graph.trace import trace
     from s2dnas.network.build import build
+    from s2dnas.network.reconstruct import reconstructed
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
     from s2dnas.space.order import ordered
@@ -37,6 +38,7 @@ __all__ = [
     "multi_exit_loss",
     "ordered",
     "predict",
+    "reconstructed",
     "search_space",
     "trace",
 ]
@@ -48,6 +50,7 @@ _HOMES = {
     "graph.analysis": ("analyse",),
     "graph.trace": ("trace",),
     "network.build": ("build",),
+    "network.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
     "space.order": ("ordered",),

@@ -48,7 +48,7 @@ def setting(name: str) -> tuple[Subject, Plan, Weights, Tensor]:
 def test_it_answers_more_like_the_static_network_than_what_is_only_cut(name: str) -> None:
     net, plan, static, images = setting(name)
     cut = masked(net.graph, static, stage_masks(net.graph, plan), keep=0.0)
-    fitted = reconstructed(net.traced, net.graph, static, plan, images)
+    fitted = reconstructed(net.traced, net.graph, plan, images)
     with torch.no_grad():
         wanted = net.model(images)
     _, of_cut = with_statistics_of(net, plan, cut, images)
@@ -64,7 +64,7 @@ def test_a_network_that_keeps_to_the_plan_already_stays_as_it_is(name: str) -> N
     cut = masked(net.graph, static, stage_masks(net.graph, plan), keep=0.0)
     own, logits = with_statistics_of(net, plan, cut, images)
     last = Weights(own.body, (own.heads[-1], own.heads[-1]))
-    fitted = reconstructed(net.traced, net.graph, last, plan, images)
+    fitted = reconstructed(net.traced, net.graph, plan, images, last)
     _, found = with_statistics_of(net, plan, fitted, images)
     assert error(found[-1], logits[-1]) < 2e-2  # running variances are unbiased, those of a batch are not
 
@@ -77,7 +77,7 @@ def test_it_keeps_to_the_plan_and_leaves_the_static_weights_alone(name: str) -> 
         pytest.skip("cannot be divided in three")
     static = static_weights(net.traced, net.graph, 3)
     kept = Weights(*_copied(static))
-    fitted = reconstructed(net.traced, net.graph, static, plan, images_for(net))
+    fitted = reconstructed(net.traced, net.graph, plan, images_for(net), static)
     assert all(torch.equal(static.body[key], value) for key, value in kept.body.items())
     assert fitted.body.keys() == static.body.keys()
     again = masked(net.graph, fitted, stage_masks(net.graph, plan), keep=0.0)

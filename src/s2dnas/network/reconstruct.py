@@ -19,7 +19,7 @@ from s2dnas.network.interpreter import Interpreter, Mode
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.reading import rows_read
 from s2dnas.network.stagewise import Read, Stagewise, Versions
-from s2dnas.network.weights import Weights
+from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.plan import Plan
 
 RIDGE = 1e-3
@@ -29,29 +29,33 @@ POSITIONS = 32
 """Positions of a layer's output that count per image: neighbours tell the same."""
 
 
-def reconstructed(traced: Traced, graph: ChannelGraph, weights: Weights, plan: Plan, images: Tensor) -> Weights:
-    """The static network's ``weights``, fitted to a plan on ``images`` (N, C, H, W), normalised; new tensors.
+def reconstructed(
+    traced: Traced, graph: ChannelGraph, plan: Plan, images: Tensor, weights: Weights | None = None
+) -> Weights:
+    """The static network's weights, fitted to a plan on ``images`` (N, C, H, W), normalised; new tensors.
 
+    Some hundred images will do; labels are not needed. Other ``weights`` than the captured ones may be given.
     Fitted are linear layers and convolutions over images without groups, in the body and in every stage's tail;
     others only lose what the plan forbids. Batch norms use the statistics of ``images``, and keep them.
     """
+    given = weights or static_weights(traced, graph, plan.num_stages)
     stagewise, run = Stagewise(traced, graph, plan), Interpreter(traced, graph)
     masks, wanted = stage_masks(graph, plan), dict[str, Tensor]()
-    cut = masked(graph, weights, masks, keep=0.0)
+    cut = masked(graph, given, masks, keep=0.0)
     body, heads = _copies(cut.body), tuple(map(_copies, cut.heads))
 
     def note(stage: int | None, node: fx.Node, read: Read) -> None:
         if not stage and (layer := _fittable(traced, graph, node, read)):
-            wanted[node.name] = layer.outputs(weights.body if stage is None else weights.heads[stage])
+            wanted[node.name] = layer.outputs(given.body if stage is None else given.heads[stage])
 
     def fit(stage: int | None, node: fx.Node, read: Read) -> None:
         if node.name in wanted and (layer := _fittable(traced, graph, node, read)):
-            static, own = (weights.body, body) if stage is None else (weights.heads[stage], heads[stage])
+            static, own = (given.body, body) if stage is None else (given.heads[stage], heads[stage])
             mask = masks[node.name] if stage is None else masks[node.name][stage]
             own.update(layer.solution(wanted[node.name], mask, static))
 
     with torch.no_grad():
-        run.logits(images, weights, stagewise, Mode(training=False, keep=1.0), note)
+        run.logits(images, given, stagewise, Mode(training=False, keep=1.0), note)
         of_images = Mode(training=False, momentum=1.0, batch_statistics=True)
         run.logits(images, Weights(body, heads), stagewise, of_images, fit)
     return Weights(body, heads)

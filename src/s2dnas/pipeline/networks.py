@@ -35,8 +35,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
 
 def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
     """The masked network of a plan with the static weights, fitted to it."""
-    static = static_weights(run.traced, run.graph, plan.num_stages)
-    weights = reconstructed(run.traced, run.graph, static, plan, run.norm_images)
+    weights = reconstructed(run.traced, run.graph, plan, run.norm_images)
     return SharedNet(run.traced, run.graph, weights, adds=run.settings.add_logits).at(plan)
 
 
