@@ -85,6 +85,18 @@ def test_it_keeps_to_the_plan_and_leaves_the_static_weights_alone(name: str) -> 
     assert torch.isfinite(build(net.traced, net.graph, plan, fitted).eval()(net.images)).all()
 
 
+def test_least_squares_is_the_same_in_rows_and_in_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the same rows say no more than once; twice as many are solved in the other form."""
+    generator = torch.Generator().manual_seed(0)
+    rows, wanted, start = (torch.randn(*s, dtype=torch.float64, generator=generator) for s in ((5, 8), (5, 2), (2, 8)))
+    allowed = torch.tensor([[True] * 8, [True] * 4 + [False] * 4])
+    monkeypatch.setattr("s2dnas.network.reconstruct.RIDGE", 0.1)
+    few = least_squares(rows, wanted, allowed, start)
+    many = least_squares(rows.repeat(2, 1), wanted.repeat(2, 1), allowed, start)
+    torch.testing.assert_close(few, many)
+    assert error(few, start * allowed) > 0.01
+
+
 def test_least_squares_is_exact_where_the_allowed_inputs_suffice() -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(500, 6, dtype=torch.float64, generator=generator)

@@ -79,7 +79,7 @@ class _Layer:
 
     def solution(self, wanted: Tensor, mask: Tensor, static: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weight and bias whose outputs are closest to the wanted (R, O), reading what ``mask`` (O or 1, C) allows."""
-        start = self._matrix(static).double()
+        start = self._matrix(static)
         weight = static[self.weight]
         allowed = mask.bool().expand(len(weight), -1).repeat_interleave(weight[0, 0].numel(), dim=1)
         if self.bias is not None:
@@ -112,16 +112,24 @@ def _fittable(traced: Traced, graph: ChannelGraph, node: fx.Node, read: Read) ->
 def least_squares(rows: Tensor, wanted: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
     """Weights (O, I) that bring rows (R, I) closest to the wanted outputs (R, O); zero where they are not ``allowed``.
 
-    Ridge regression: what the rows do not determine stays as in ``start``.
+    Ridge regression: what the rows do not determine stays as in ``start``. It is solved in the smaller of R and I.
     """
-    gram, products = (rows.T @ rows).double(), (rows.T @ wanted).double()
-    found = torch.zeros_like(start)
-    for pattern in torch.unique(allowed, dim=0):
-        same = (allowed == pattern).all(1)
-        if pattern.any():
-            own = gram[pattern][:, pattern]
-            ridge = RIDGE * own.diagonal().mean()
-            own = own + ridge * torch.eye(len(own), dtype=own.dtype, device=own.device)
-            held = products[pattern][:, same] + ridge * start[same][:, pattern].T
-            found[same.nonzero(), pattern.nonzero().T] = torch.cholesky_solve(held, torch.linalg.cholesky(own)).T
-    return found.to(rows)
+    found, few_rows = start * allowed, rows.shape[0] < rows.shape[1]
+    gram = None if few_rows else rows.T @ rows
+    for pattern in torch.unique(allowed[allowed.any(1)], dim=0):
+        same, read = (allowed == pattern).all(1), rows[:, pattern]
+        missing = wanted[:, same] - read @ found[same][:, pattern].T
+        ridge = RIDGE * len(rows) * float(read.square().mean())
+        if gram is None:
+            correction = read.T @ _solved(read @ read.T, ridge, missing)
+        else:
+            correction = _solved(gram[pattern][:, pattern], ridge, read.T @ missing)
+        found[same.nonzero(), pattern.nonzero().T] += correction.T
+    return found
+
+
+def _solved(products: Tensor, ridge: float, right: Tensor) -> Tensor:
+    """(products + ridge * identity)^-1 @ right, in double precision."""
+    factor = products.double()
+    factor.diagonal().add_(ridge)
+    return torch.cholesky_solve(right.double(), torch.linalg.cholesky(factor)).to(right)
