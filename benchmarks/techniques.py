@@ -31,6 +31,7 @@ TECHNIQUES: Mapping[str, tuple[str, ...]] = {
     "fade": ("fade=0.5",),
     "distil static": ("loss.distillation=0.5",),
     "distil last": ("loss.from_last=0.5",),
+    "features": ("loss.features=2.0",),
     "carry gradient 0.5": ("carry_gradient=0.5",),
     "carry gradient 0": ("carry_gradient=0.0",),
     "add logits": ("add_logits=true",),

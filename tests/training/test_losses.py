@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from s2dnas.errors import SettingsError
-from s2dnas.training.losses import LossWeights, multi_exit_loss
+from s2dnas.training.losses import LossWeights, feature_gap, multi_exit_loss
 
 Array = npt.NDArray[np.float64]
 STAGES, SAMPLES, CLASSES = 3, 5, 4
@@ -109,13 +109,25 @@ def test_samples_count_by_their_chance_to_get_to_a_stage(logits: Tensor, labels:
     assert float(loss) == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_gap_of_features_is_relative_to_how_much_they_vary() -> None:
+    static = {"a": torch.tensor([0.0, 2.0, 4.0]), "b": torch.tensor([[1.0, -1.0]])}
+    assert float(feature_gap(static, static)) == 0
+    off = {"a": static["a"] + 1, "b": static["b"]}
+    assert float(feature_gap(off, static)) == pytest.approx((1 / 4 + 0) / 2)
+    larger = {name: 10 * value for name, value in off.items()}
+    assert float(feature_gap(larger, {name: 10 * value for name, value in static.items()})) == pytest.approx(1 / 8)
+    assert float(feature_gap({}, {})) == 0
+
+
 def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels: Tensor) -> None:
     loss = multi_exit_loss(logits, labels, None, LossWeights(label_smoothing=0.1))
     spread = -log_softmax(logits.numpy(), -1).mean() * STAGES
     assert float(loss) == pytest.approx(0.9 * cross_entropies(logits, labels).sum() + 0.1 * spread, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["distillation", "temperature", "from_last", "survivors", "label_smoothing"])
+@pytest.mark.parametrize(
+    "name", ["distillation", "temperature", "from_last", "survivors", "features", "label_smoothing"]
+)
 def test_a_weight_out_of_range_is_refused_by_name(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         LossWeights(**{name: -1.0})

@@ -13,7 +13,7 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.added import added
 from s2dnas.network.carry_gradient import carry_masks
-from s2dnas.network.interpreter import Interpreter, Mode
+from s2dnas.network.interpreter import Before, Interpreter, Mode, nothing
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.network.stagewise import Stagewise
@@ -59,6 +59,7 @@ class MaskedNet(MultiExitNet):
     ``keep`` fades the forbidden weights out while training; anything above 0 is not the plan yet. ``momentum``, if it
     is set, replaces the captured momentum of running statistics: 1 / k in the k-th pass makes them plain means.
     ``carry_gradient`` in [0, 1] is how much of the gradient from later stages reaches the features of earlier ones.
+    ``before`` hears of every call before it is made.
     """
 
     def __init__(self, traced: Traced, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
@@ -69,6 +70,7 @@ class MaskedNet(MultiExitNet):
         self.keep: float = 0.0
         self.momentum: float | None = None
         self.carry_gradient: float = 1.0
+        self.before: Before = nothing
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(graph).macs(plan).tolist())
@@ -78,7 +80,7 @@ class MaskedNet(MultiExitNet):
         """Images (N, C, H, W) to logits (S, N, K)."""
         own = masked(self._graph, self.weights(), self._masks.tensors(), self.keep)
         mode = Mode(self.training, self.momentum, self.keep, self._gradient())
-        logits = self._run.logits(x, own, self._stagewise, mode)
+        logits = self._run.logits(x, own, self._stagewise, mode, self.before)
         return added(logits) if self.adds else logits
 
     def _gradient(self) -> dict[str, Tensor]:

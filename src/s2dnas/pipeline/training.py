@@ -9,12 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2dnas.evaluation.collect import collect, static_accuracy
+from s2dnas.network.features import Features
+from s2dnas.network.interpreter import nothing
 from s2dnas.network.shared import MaskedNet, SharedNet
-from s2dnas.pipeline.networks import chosen
+from s2dnas.pipeline.networks import chosen, new_shared
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
 from s2dnas.training.loop import Objective, fit, unprepared
-from s2dnas.training.losses import multi_exit_loss
+from s2dnas.training.losses import feature_gap, multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
@@ -58,6 +60,27 @@ class PlanLoss:
         return _taught(self.run, net(x), x, y, self.progress)
 
 
+class FeatureLoss(PlanLoss):
+    """The same, and in the beginning the static network's features, channel by channel."""
+
+    def __init__(self, run: Run, net: MaskedNet) -> None:
+        super().__init__(run)
+        net.before = self._own = Features(run.graph)
+        self._teacher = new_shared(run).at(net.plan).to(run.fabric.device).eval()
+        self._teacher.keep = 1.0
+        self._teacher.before = self._static = Features(run.graph)
+
+    def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
+        """The scalar that the training loop minimises, for images (N, C, H, W) and labels (N,)."""
+        weights = self.run.settings.loss
+        with torch.no_grad():
+            answers = self._teacher(x)[0]
+        logits = net(x)
+        gap = feature_gap(self._own.take(), self._static.take())
+        loss = multi_exit_loss(logits, y, answers, weights, self.progress)
+        return loss + weights.features * (1 - self.progress) * gap
+
+
 def train_plan(run: Run) -> None:
     """Train the network of the plan."""
     fit_plan(run, "train", chosen(run), run.settings.train)
@@ -65,7 +88,8 @@ def train_plan(run: Run) -> None:
 
 def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
     """Train a plan's network, as a masked network: one static pass gives the logits of all stages."""
-    loss, fade = PlanLoss(run), run.settings.fade
+    loss = FeatureLoss(run, net) if run.settings.loss.features else PlanLoss(run)
+    fade = run.settings.fade
 
     def validate() -> dict[str, float]:
         net.keep = 0.0
@@ -78,6 +102,7 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
 
     net.carry_gradient = run.settings.carry_gradient
     fit_step(run, step, net, recipe, loss, validate, prepare)
+    net.before = nothing
 
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:

@@ -1,6 +1,7 @@
 """What a multi-exit network is trained for."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ class LossWeights:
     ``distillation`` in [0, 1] is the teacher's share, the labels have the rest;
     ``temperature`` softens both sides. ``from_last`` is added for every earlier stage: distillation from the last one.
     ``survivors`` in [0, 1]: from counting every sample alike in every stage to counting it by its chance to get there.
+    ``features``: how strongly features are drawn to the static network's when a training begins; 0 when it ends.
     ``label_smoothing`` in [0, 1) is the share of the labels that is spread over all classes.
     Raises SettingsError for a value out of range.
     """
@@ -27,6 +29,7 @@ class LossWeights:
     distillation: float = 0.5
     temperature: float = 3.0
     from_last: float = 0.0
+    features: float = 0.0
     survivors: float = 0.0
     label_smoothing: float = 0.0
 
@@ -35,6 +38,7 @@ class LossWeights:
             "distillation": (0 <= self.distillation <= 1, "in [0, 1]"),
             "temperature": (0 < self.temperature < math.inf, "positive"),
             "from_last": (0 <= self.from_last < math.inf, "at least 0"),
+            "features": (0 <= self.features < math.inf, "at least 0"),
             "survivors": (0 <= self.survivors <= 1, "in [0, 1]"),
             "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
         }
@@ -84,6 +88,16 @@ def multi_exit_loss(
     if weights.survivors > 0:
         losses = losses * _chance_to_arrive(logits.detach(), weights.survivors)
     return (alpha * losses.mean(dim=1)).sum()
+
+
+def feature_gap(features: Mapping[str, Tensor], static: Mapping[str, Tensor]) -> Tensor:
+    """How far features are from the static network's, of the same names and shapes: the mean over them of the squared
+    error, relative to the variance of the static one. 0 if there are none.
+
+    Features as targets: Romero et al., FitNets, 2015. Here they need no adaptor, since every channel has its own.
+    """
+    gaps = [F.mse_loss(value, static[name]) / static[name].var().clamp_min(1e-12) for name, value in features.items()]
+    return torch.stack(gaps).mean() if gaps else torch.zeros(())
 
 
 def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
