@@ -33,6 +33,14 @@ def test_orders_are_quoted_as_they_are() -> None:
         assert all(f"| {cell} % |" in page for cell in cells)
 
 
+def test_reconstructed_weights_are_quoted_as_they_are() -> None:
+    found, page = json.loads((ROOT / "results" / "reconstruction.json").read_text()), _results()
+    assert f"{100 * found['static']['accuracy']:.2f} % of the 10,000 test images" in page
+    for row in found["rows"]:
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| {row['images']} | "))
+        assert f"| {' / '.join(f'{100 * accuracy:.1f}' for accuracy in row['stages'])} % |" in line
+
+
 def test_techniques_are_quoted_as_they_are() -> None:
     rows, page = json.loads((ROOT / "results" / "techniques.json").read_text())["rows"], _results()
     for row in rows:
