@@ -13,7 +13,7 @@ import torch
 
 from s2dnas.artifacts import write_json
 from s2dnas.evaluation.collect import collect
-from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.evaluation.norms import at_with_norms
 from s2dnas.graph.analysis import analyse
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
@@ -47,7 +47,6 @@ def main() -> None:
 def measure(run: Run, order: str, epochs: int) -> dict[str, list[float]]:
     """Accuracies of the stages on the search split: cut but untrained, and after training."""
     net = divided(run, order)
-    estimate_norms(net, norm_images(run))
     before = accuracies(run, net)
     train(run, net, epochs)
     return {"before": before, "after": accuracies(run, net)}
@@ -57,7 +56,8 @@ def divided(run: Run, order: str) -> MaskedNet:
     stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
     graph = ordered(run.traced, analyse(run.traced), order, images)
     plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
-    return SharedNet(run.traced, graph, static_weights(run.traced, graph, stages)).at(plan)
+    static = SharedNet(run.traced, graph, static_weights(run.traced, graph, stages))
+    return at_with_norms(static, plan, norm_images(run))
 
 
 def norm_images(run: Run) -> list[torch.Tensor]:

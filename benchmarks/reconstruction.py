@@ -16,7 +16,7 @@ from torch import Tensor
 
 from s2dnas.artifacts import write_json
 from s2dnas.evaluation.collect import collect, static_accuracy
-from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.evaluation.norms import at_with_norms
 from s2dnas.network.reconstruct import reconstructed
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
@@ -55,9 +55,8 @@ def measured(run: Run, make: Callable[[Run, Tensor], MaskedNet], count: int) -> 
 
 def cut(run: Run, images: Tensor) -> MaskedNet:
     plan = run.space.uniform(SHARES)
-    net = SharedNet(run.traced, run.graph, static_weights(run.traced, run.graph, plan.num_stages)).at(plan)
-    estimate_norms(net, [images])
-    return net
+    static = SharedNet(run.traced, run.graph, static_weights(run.traced, run.graph, plan.num_stages))
+    return at_with_norms(static, plan, [images])
 
 
 def fitted(run: Run, images: Tensor) -> MaskedNet:

@@ -4,6 +4,7 @@ python examples/search_a_plan.py
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 from sklearn.datasets import load_digits
 
 import s2dnas
-from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.evaluation.norms import at_with_norms
 from s2dnas.models.resnet import resnet20
-from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.network.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.loop import best, search
@@ -44,12 +45,7 @@ def main() -> None:
         optimizer.step()
 
     objective = Objective(static_macs=graph.macs, budgets=(0.5 * graph.macs,))
-
-    def network_of(plan: s2dnas.Plan) -> MaskedNet:
-        net = shared.at(plan)
-        estimate_norms(net, [train[0][:512]])
-        return net
-
+    network_of = partial(at_with_norms, shared, batches=[train[0][:512]])
     evaluate = evaluator(network_of, [held_out], objective)  # or any function Plan -> Score
     strategy = make_strategy("controller", space, seed=0)
     with tempfile.TemporaryDirectory() as folder:  # a journal that is kept lets a killed search go on

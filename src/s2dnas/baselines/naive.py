@@ -1,6 +1,7 @@
 """Naive ways to get several exits at full depth; no source defines them, so these definitions are ours.
 
-Uniform: the static network divided as ours is, but in equal shares everywhere, with all indicators on, unsearched.
+Uniform: the static network divided as ours is, but in equal shares everywhere, with all indicators on, unsearched: it
+needs no network of its own, its plan is ``SearchSpace.uniform()``.
 Cascade: slim copies of the static network, each of full depth and on its own; none re-uses what another computed.
 """
 

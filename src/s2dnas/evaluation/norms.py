@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from s2dnas.network.shared import MaskedNet
+from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.space.plan import Plan
 
 
 def estimate_norms(net: MaskedNet, batches: Iterable[Tensor]) -> None:
@@ -18,3 +19,10 @@ def estimate_norms(net: MaskedNet, batches: Iterable[Tensor]) -> None:
             net(images)
     net.momentum = None
     net.train(training)
+
+
+def at_with_norms(shared: SharedNet, plan: Plan, batches: Iterable[Tensor]) -> MaskedNet:
+    """The masked network of a plan of a shared network, with running statistics of its own."""
+    net = shared.at(plan)
+    estimate_norms(net, batches)
+    return net

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from s2dnas.graph.calls import argument_names, operator_name, result_of
+from s2dnas.graph.calls import argument_names, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
 from s2dnas.network.carry_gradient import with_scaled_gradient
@@ -58,8 +58,7 @@ class _Step:
         """The result for arguments in which values of the graph are still to be read."""
         own = list(fx.map_arg(tuple(arguments), read))
         if self.mode is not None and self.mode < len(own):
-            norm = mode.batch_statistics and operator_name(self.node) == "aten.batch_norm"
-            own[self.mode] = mode.training or norm
+            own[self.mode] = mode.training or (mode.batch_statistics and self.momentum is not None)
         if self.momentum is not None and mode.momentum is not None:
             own[self.momentum] = mode.momentum
         return cast(Any, self.node.target)(*own, **fx.map_arg(self.node.kwargs, read))

@@ -15,7 +15,7 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument, operand
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced
-from s2dnas.network.interpreter import Interpreter, Mode
+from s2dnas.network.interpreter import Before, Interpreter, Mode
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.reading import rows_read
 from s2dnas.network.stagewise import Read, Stagewise, Versions
@@ -32,37 +32,78 @@ POSITIONS = 32
 def reconstructed(
     traced: Traced, graph: ChannelGraph, plan: Plan, images: Tensor, weights: Weights | None = None
 ) -> Weights:
-    """The static network's weights, fitted to a plan on ``images`` (N, C, H, W), normalised; new tensors.
+    """The static network's weights, fitted to one plan; for several plans, make one ``Reconstruction``.
 
-    Some hundred images will do; labels are not needed. Other ``weights`` than the captured ones may be given.
-    Fitted are linear layers and convolutions over images without groups, in the body and in every stage's tail;
-    others only lose what the plan forbids. Batch norms use the statistics of ``images``, and keep them.
+    Other ``weights`` than the captured ones may be given.
     """
     given = weights or static_weights(traced, graph, plan.num_stages)
-    stagewise, run = Stagewise(traced, graph, plan), Interpreter(traced, graph)
-    masks, wanted = stage_masks(graph, plan), dict[str, Tensor]()
-    cut = masked(graph, given, masks, keep=0.0)
-    body, heads = _copies(cut.body), tuple(map(_copies, cut.heads))
-
-    def note(stage: int | None, node: fx.Node, read: Read) -> None:
-        if not stage and (layer := _fittable(traced, graph, node, read)):
-            wanted[node.name] = layer.outputs(given.body if stage is None else given.heads[stage])
-
-    def fit(stage: int | None, node: fx.Node, read: Read) -> None:
-        if node.name in wanted and (layer := _fittable(traced, graph, node, read)):
-            static, own = (given.body, body) if stage is None else (given.heads[stage], heads[stage])
-            mask = masks[node.name] if stage is None else masks[node.name][stage]
-            own.update(layer.solution(wanted[node.name], mask, static))
-
-    with torch.no_grad():
-        run.logits(images, given, stagewise, Mode(training=False, keep=1.0), note)
-        of_images = Mode(training=False, momentum=1.0, batch_statistics=True)
-        run.logits(images, Weights(body, heads), stagewise, of_images, fit)
-    return Weights(body, heads)
+    return Reconstruction(traced, graph, images, given).at(plan)
 
 
-def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+class Reconstruction:
+    """Fits a static network's ``weights`` to plans, on ``images`` (N, C, H, W), normalised; some hundred will do.
+
+    What the static network computes of the images is found once, for all plans. Labels are not needed.
+    Fitted are linear layers and convolutions over images without groups, in the body and in every stage's tail;
+    others only lose what a plan forbids. Batch norms use the statistics of the images, and keep them.
+    """
+
+    def __init__(self, traced: Traced, graph: ChannelGraph, images: Tensor, weights: Weights) -> None:
+        self._traced, self._graph, self._images, self._given = traced, graph, images, weights
+        self._run = Interpreter(traced, graph)
+        self._wanted = self._static_outputs()
+
+    def at(self, plan: Plan) -> Weights:
+        """The weights, fitted to a plan; new tensors."""
+        masks = stage_masks(self._graph, plan)
+        cut = _parts(masked(self._graph, self._given, masks, keep=0.0))
+        own = {stage: {name: t.detach().clone() for name, t in part.items()} for stage, part in cut.items()}
+        body, *heads = own.values()
+        given = _parts(self._given)
+
+        def fit(stage: int | None, node: fx.Node, read: Read) -> None:
+            if node.name in self._wanted and (layer := self._fittable(node, read)):
+                mask = masks[node.name] if stage is None else masks[node.name][stage]
+                own[stage].update(layer.solution(self._wanted[node.name], mask, given[stage]))
+
+        fitted = Weights(body, tuple(heads))
+        self._pass(fitted, plan, Mode(training=False, momentum=1.0, batch_statistics=True), fit)
+        return fitted
+
+    def _static_outputs(self) -> dict[str, Tensor]:
+        """What the layers that can be fitted compute in the static network, (R, O) each, by call."""
+        static, wanted = Weights(self._given.body, self._given.heads[:1]), dict[str, Tensor]()
+        parts = _parts(static)
+
+        def note(stage: int | None, node: fx.Node, read: Read) -> None:
+            if layer := self._fittable(node, read):
+                wanted[node.name] = layer.outputs(parts[stage])
+
+        self._pass(static, Plan(1, {}, {}), Mode(training=False), note)
+        return wanted
+
+    def _pass(self, weights: Weights, plan: Plan, mode: Mode, before: Before) -> None:
+        with torch.no_grad():
+            self._run.logits(self._images, weights, Stagewise(self._traced, self._graph, plan), mode, before)
+
+    def _fittable(self, node: fx.Node, read: Read) -> "_Layer | None":
+        """The layer of a call, if its weight is its own alone, and neither groups nor stages have their own input."""
+        layer = self._graph.layer_of.get(node.name)
+        if layer is None or layer.groups > 1 or len(layer.nodes) > 1:
+            return None
+        features, weight, bias = read(operand(node)), operand(node, 1), argument(node, "bias")
+        if isinstance(features, Versions) or self._traced.tensors.get(weight.name) != layer.weight:
+            return None
+        rows = rows_read(node, features, read(weight), POSITIONS)
+        name = None if bias is None else self._traced.tensors.get(bias.name)
+        if rows is None or (bias is not None and name is None):
+            return None
+        return _Layer(rows if bias is None else F.pad(rows, (0, 1), value=1.0), layer.weight, name)
+
+
+def _parts(weights: Weights) -> dict[int | None, Mapping[str, Tensor]]:
+    """The body's tensors (None) and those of each stage's tail."""
+    return {None: weights.body, **dict(enumerate(weights.heads))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,34 +120,18 @@ class _Layer:
 
     def solution(self, wanted: Tensor, mask: Tensor, static: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weight and bias whose outputs are closest to the wanted (R, O), reading what ``mask`` (O or 1, C) allows."""
-        start = self._matrix(static)
         weight = static[self.weight]
         allowed = mask.bool().expand(len(weight), -1).repeat_interleave(weight[0, 0].numel(), dim=1)
         if self.bias is not None:
             allowed = F.pad(allowed, (0, 1), value=True)
-        found = least_squares(self.rows, wanted, allowed, start)
-        fitted = found[:, : allowed.shape[1] - (self.bias is not None)].reshape(weight.shape)
-        result = {self.weight: fitted}
-        return result if self.bias is None else result | {self.bias: found[:, -1]}
+        found = least_squares(self.rows, wanted, allowed, self._matrix(static))
+        if self.bias is None:
+            return {self.weight: found.reshape(weight.shape)}
+        return {self.weight: found[:, :-1].reshape(weight.shape), self.bias: found[:, -1]}
 
     def _matrix(self, tensors: Mapping[str, Tensor]) -> Tensor:
         matrix = tensors[self.weight].flatten(1)
         return matrix if self.bias is None else torch.cat([matrix, tensors[self.bias][:, None]], 1)
-
-
-def _fittable(traced: Traced, graph: ChannelGraph, node: fx.Node, read: Read) -> _Layer | None:
-    """The layer of a call if it can be fitted: its weight is its own alone, and no group or stage has its own input."""
-    layer = graph.layer_of.get(node.name)
-    if layer is None or layer.groups > 1 or len(layer.nodes) > 1:
-        return None
-    features, bias = read(operand(node)), argument(node, "bias")
-    names = [traced.tensors.get(operand(node, 1).name), traced.tensors.get(bias.name) if bias is not None else None]
-    if isinstance(features, Versions) or names[0] != layer.weight or (bias is not None) != (names[1] is not None):
-        return None
-    rows = rows_read(node, features, read(operand(node, 1)), POSITIONS)
-    if rows is None:
-        return None
-    return _Layer(rows if bias is None else F.pad(rows, (0, 1), value=1.0), layer.weight, names[1])
 
 
 def least_squares(rows: Tensor, wanted: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
@@ -114,22 +139,21 @@ def least_squares(rows: Tensor, wanted: Tensor, allowed: Tensor, start: Tensor) 
 
     Ridge regression: what the rows do not determine stays as in ``start``. It is solved in the smaller of R and I.
     """
-    found, few_rows = start * allowed, rows.shape[0] < rows.shape[1]
-    gram = None if few_rows else rows.T @ rows
+    found = start * allowed
+    gram = rows.T @ rows if len(rows) >= rows.shape[1] else None
     for pattern in torch.unique(allowed[allowed.any(1)], dim=0):
         same, read = (allowed == pattern).all(1), rows[:, pattern]
         missing = wanted[:, same] - read @ found[same][:, pattern].T
-        ridge = RIDGE * len(rows) * float(read.square().mean())
         if gram is None:
-            correction = read.T @ _solved(read @ read.T, ridge, missing)
+            correction = read.T @ _solved(read @ read.T, missing, read.shape[1])
         else:
-            correction = _solved(gram[pattern][:, pattern], ridge, read.T @ missing)
+            correction = _solved(gram[pattern][:, pattern], read.T @ missing, read.shape[1])
         found[same.nonzero(), pattern.nonzero().T] += correction.T
     return found
 
 
-def _solved(products: Tensor, ridge: float, right: Tensor) -> Tensor:
-    """(products + ridge * identity)^-1 @ right, in double precision."""
+def _solved(products: Tensor, right: Tensor, inputs: int) -> Tensor:
+    """(products + ridge * identity)^-1 @ right, in double precision; the ridge is relative to the mean square read."""
     factor = products.double()
-    factor.diagonal().add_(ridge)
+    factor.diagonal().add_(RIDGE * factor.trace() / inputs)
     return torch.cholesky_solve(right.double(), torch.linalg.cholesky(factor)).to(right)

@@ -3,7 +3,6 @@
 from s2dnas.config import Beginning
 from s2dnas.graph.trace import Traced
 from s2dnas.network.build import MultiStageNet, build
-from s2dnas.network.reconstruct import reconstructed
 from s2dnas.network.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.run import CHECKPOINT, Run
@@ -35,7 +34,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
 
 def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
     """The masked network of a plan with the static weights, fitted to it."""
-    weights = reconstructed(run.traced, run.graph, plan, run.norm_images)
+    weights = run.reconstruction.at(plan)
     return SharedNet(run.traced, run.graph, weights, adds=run.settings.add_logits).at(plan)
 
 

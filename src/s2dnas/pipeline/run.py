@@ -23,6 +23,8 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced, trace
 from s2dnas.models.registry import build
 from s2dnas.models.weights import load_weights
+from s2dnas.network.reconstruct import Reconstruction
+from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.space.order import ordered
 from s2dnas.space.space import SearchSpace
@@ -166,6 +168,12 @@ class Run:
     def norm_images(self) -> Tensor:
         """The training images, not augmented, by which plans get their running statistics and are reconstructed."""
         return next(iter(self.plain(self.splits.train, self.settings.search.norm_images)))[0]
+
+    @cached_property
+    def reconstruction(self) -> Reconstruction:
+        """What fits the static network's weights to plans."""
+        weights = static_weights(self.traced, self.graph, self.settings.space.num_stages)
+        return Reconstruction(self.traced, self.graph, self.norm_images, weights)
 
     def training(self, batch_size: int) -> "tuple[Callable[[torch.Generator], Iterator[Batch]], int]":
         """One augmented pass over the training split, as a function of a generator, and its number of batches."""

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from s2dnas.errors import BudgetError
-from s2dnas.evaluation.norms import estimate_norms
+from s2dnas.evaluation.norms import at_with_norms
 from s2dnas.network.shared import MaskedNet
 from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
@@ -41,13 +41,7 @@ def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
         return partial(reconstructed_at, run)
     shared = new_shared(run)
     train_shared(run, shared)
-
-    def at(plan: Plan) -> MaskedNet:
-        net = shared.at(plan)
-        estimate_norms(net, [run.norm_images])
-        return net
-
-    return at
+    return partial(at_with_norms, shared, batches=[run.norm_images])
 
 
 def _search(run: Run, networks: Callable[[Plan], MaskedNet]) -> list[Entry]:
