@@ -226,12 +226,27 @@ def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
     assert load_settings(None, pairs) == load_settings(None, SMALL)
 
 
-def test_reconstructed_weights_need_no_shared_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN) == 0
-    report = json.loads((tmp_path / "report.json").read_text())
+def test_reconstructed_weights_and_copies_of_units_need_no_shared_network(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, "space.copies=0.5") == 0
+    report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
     assert report["static_equal"]["epochs"] == 2
     assert "shared" not in report["seconds"]
+    assert report["static"]["macs"] == without["static"]["macs"]
+    widths = [[sum(coupling["widths"]) for coupling in each["plan"]["couplings"]] for each in (report, without)]
+    assert widths[0] == [1.5 * width for width in widths[1]]
+
+
+def test_copies_that_a_network_cannot_have_are_refused_before_work_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.py").write_text(PARTLY_WHOLE.replace("torch.cumsum(self.first(x), 1)", "self.first(x).softmax(1)"))
+    start = ["run", f"{tmp_path / 'net.py'}:Net", "digits", "--out", str(tmp_path / "run"), *PLAIN]
+    assert s2dnas(monkeypatch, *start, "space.copies=0.5") == 1
+    assert "set space.copies to 0" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

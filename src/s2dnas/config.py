@@ -42,11 +42,15 @@ class DataSettings(Section):
 
 
 class SpaceSettings(Section):
-    """How finely a network may be divided; ``order`` names the importance by which units are sorted."""
+    """How finely a network may be divided; ``order`` names the importance by which units are sorted.
+
+    ``copies``: the share of units, the most important, that exist a second time, for later stages.
+    """
 
     num_stages: Annotated[int, Field(ge=2)] = 3
     min_width: Positive = 4
     order: Literal[tuple(ORDERS)] = "l1"  # type: ignore[valid-type]
+    copies: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class SearchSettings(Section):

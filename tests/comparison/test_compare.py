@@ -21,6 +21,7 @@ data.limit = 300
 augmentation.flip = false
 static.epochs = 1
 train.epochs = 1
+space.copies = 0.5
 """
 
 NET = """

@@ -147,7 +147,7 @@ def _trained(run: Run) -> Static:
     return Static(
         seed=settings.seed,
         accuracy=on_test(run, run.trained_static("equal")),
-        macs=run.graph.macs,
+        macs=run.static_graph.macs,
         params=sum(p.numel() for p in run.static.parameters()),
         epochs=settings.static.epochs + settings.continued.epochs,
     )

@@ -50,12 +50,13 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
     for step in ("search", "train", "calibrate", "evaluate"):
         do(run, step)
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
-    found = by_thresholds(calibrate, test, run.graph.macs, settings.budgets)
+    found = by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets)
     shared = ["shared"] if run.settings.search.weights == "shared" else []
     return _measured(run, found, trained(run), *shared, "train")
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
+    run = run.without_copies()
     start = "static" if run.settings.start == "shared" else run.settings.start
     net = starting(run, run.space.uniform(), start)
     fit_plan(run, "naive-uniform", net, run.settings.continued)
@@ -63,14 +64,14 @@ def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
-    net = cascade(run.traced, run.graph, settings.cascade)
+    net = cascade(run.static_traced, run.static_graph, settings.cascade)
     fit_step(run, "naive-cascade", net, run.settings.continued, JointLoss())
     return _by_thresholds(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
-        net = branchynets.branchynet(run.traced, settings.branchynet)
+        net = branchynets.branchynet(run.static_traced, settings.branchynet)
     fit_step(run, "branchynet", net, run.settings.continued, JointLoss(settings.branchynet.alpha))
     return _by_thresholds(run, settings, "branchynet", net, branchynets.CONFIDENCE)
 
@@ -83,7 +84,7 @@ def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     """The same network as ``msdnet``, with thresholds of its own kind."""
     net = _trained_msdnet(run, settings)
     calibrate, test = (_table(run, "msdnet", net, split) for split in ("calibrate", "test"))
-    found = by_rules(q_family(calibrate), calibrate, test, run.graph.macs, settings.budgets)
+    found = by_rules(q_family(calibrate), calibrate, test, run.static_graph.macs, settings.budgets)
     return _measured(run, found, net, "msdnet")
 
 
@@ -137,7 +138,7 @@ def _by_thresholds(
     run: Run, settings: CompareSettings, step: str, net: MultiExitNet, confidence: str | None = None
 ) -> Measured:
     calibrate, test = (_table(run, step, net, split, confidence) for split in ("calibrate", "test"))
-    return _measured(run, by_thresholds(calibrate, test, run.graph.macs, settings.budgets), net, step)
+    return _measured(run, by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets), net, step)
 
 
 def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str | None = None) -> ExitTable:
@@ -151,7 +152,7 @@ def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str |
 
 def _adaptive(run: Run, settings: CompareSettings, net: AdaptiveNet, *steps: str) -> Measured:
     outcomes = evaluate(net, run.plain(run.splits.test))
-    found = by_outcomes(outcomes, run.graph.macs, settings.budgets)
+    found = by_outcomes(outcomes, run.static_graph.macs, settings.budgets)
     return _measured(run, found, net, *steps).model_copy(update={"accounts": net.accounts(outcomes)})
 
 

@@ -25,7 +25,7 @@ def mixing(writer: "StageWriter", node: fx.Node, layer: Mixing) -> fx.Node:
 def grouped(writer: "StageWriter", node: fx.Node, layer: Mixing) -> fx.Node:
     """A grouped layer on the stage's groups."""
     rows = _positions(writer, layer.outputs, [writer.index])
-    groups = np.unique(rows * layer.groups // len(layer.outputs))
+    groups = rows[:: len(layer.outputs) // layer.groups] * layer.groups // len(layer.outputs)
     per_group = len(layer.inputs) // layer.groups
     source = writer.part(operand(node), 1, (groups[:, None] * per_group + np.arange(per_group)).flatten())
     weight = writer.out.tensor(layer.weight, writer.body[layer.weight][index(rows)])
@@ -66,7 +66,7 @@ def _weighted(writer: "StageWriter", node: fx.Node, source: fx.Node, weight: fx.
 
 def _positions(writer: "StageWriter", units: IntArray, stages: list[int]) -> IntArray:
     """Channels in the order in which the parts of stages are concatenated."""
-    return np.concatenate([np.flatnonzero(writer.parts.stages[units] == stage) for stage in stages])
+    return np.concatenate([writer.parts.positions(units, stage) for stage in stages])
 
 
 def _joined(writer: "StageWriter", node: fx.Node, stages: list[int]) -> fx.Node:

@@ -28,7 +28,11 @@ class Parts:
 
     def channels(self, name: str, stage: int) -> IntArray:
         """The positions along a value's channel axis that belong to a stage; [0] for an undivided value's owner."""
-        return np.flatnonzero(self.stages[self.layout(name).units] == stage)
+        return self.positions(self.layout(name).units, stage)
+
+    def positions(self, units: IntArray, stage: int) -> IntArray:
+        """Where in an array of units a stage's are, in the order in which the stage holds them."""
+        return np.flatnonzero(self.stages[units] == stage)
 
     def present(self, name: str, stage: int) -> bool:
         """Whether a stage has any part of a value."""
@@ -65,3 +69,16 @@ class Parts:
         arguments, keywords = resolve(self.traced, (node.args[1:], node.kwargs))
         result: Tensor = cast(Any, node.target)(positions, *arguments, **keywords)
         return np.asarray(result.amax([other for other in range(result.ndim) if other != axis]).numpy() - 1)
+
+
+def occurrence(values: IntArray) -> IntArray:
+    """How many equal entries come before each."""
+    order = np.argsort(values, kind="stable")
+    ranks = np.argsort(order)
+    return np.asarray(ranks - np.searchsorted(values[order], values))
+
+
+def found_in(values: IntArray, wanted: IntArray) -> IntArray:
+    """Where each wanted entry is among ``values``; of equal ones, the k-th is the k-th there."""
+    order = np.argsort(values, kind="stable")
+    return np.asarray(order[np.searchsorted(values[order], wanted) + occurrence(wanted)])

@@ -12,6 +12,7 @@ from torch import fx
 
 from s2dnas.graph.calls import argument, operand
 from s2dnas.graph.products import factors_of
+from s2dnas.network.parts import found_in
 
 if TYPE_CHECKING:
     from s2dnas.network.stage import StageWriter
@@ -68,7 +69,7 @@ def picked(writer: "StageWriter", node: fx.Node) -> fx.Node:
     if np.array_equal(sources, np.arange(parts.size(source.name, axis))):
         return writer.apply(node)
     own = parts.channels(source.name, writer.index)
-    positions = np.searchsorted(own, sources[np.isin(sources, own)])
+    positions = found_in(own, sources[writer.channels(node)])
     return writer.out.select(writer.read(source, node), axis, positions, len(own))
 
 
@@ -79,11 +80,11 @@ def concatenated(writer: "StageWriter", node: fx.Node) -> fx.Node:
     axis = int(argument(node, "dim", 0)) % rank
     if layout.axis not in (None, axis):
         return writer.out.concatenate([writer.read(source, node) for source in operands], axis)
-    stages = parts.stages[layout.along(parts.size(node.name, axis))]
+    units = layout.along(parts.size(node.name, axis))
     found, start = [], 0
     for source in operands:
         size = parts.size(source.name, axis)
-        own = np.flatnonzero(stages[start : start + size] == writer.index)
+        own = parts.positions(units[start : start + size], writer.index)
         start += size
         if len(own):
             found.append(writer.part(source, axis, own))
@@ -94,7 +95,7 @@ def regrouped(writer: "StageWriter", node: fx.Node) -> fx.Node:
     """group_norm: this stage's number of groups."""
     source, groups = operand(node), int(argument(node, "num_groups"))
     own = writer.parts.layout(source.name).along(writer.parts.size(source.name, 1))
-    share = int((writer.parts.stages[own] == writer.index).sum())
+    share = len(writer.parts.positions(own, writer.index))
     arguments, keywords = writer.arguments(node)
     arguments[1] = groups * share // len(own)
     return writer.out.repeat(node, arguments, keywords)

@@ -83,9 +83,8 @@ def rules(run: Run) -> dict[str, ExitRule]:
 def _targets(run: Run, table: ExitTable, static: float) -> dict[str, Choice]:
     """How the rule of each target is chosen that is to be met on the calibration split, where static is so accurate."""
     exits, front = run.settings.exits, frontier(table)
-    budgets = {
-        f"macs <= {share:.0%} of static": partial(for_budget, front, share * run.graph.macs) for share in exits.budgets
-    }
+    macs = run.static_graph.macs
+    budgets = {f"macs <= {share:.0%} of static": partial(for_budget, front, share * macs) for share in exits.budgets}
     floors = {
         f"at most {points:g} points under static": partial(for_accuracy, front, static - points / 100)
         for points in exits.losses

@@ -13,7 +13,8 @@ from s2dnas.training.checkpoint import load_checkpoint
 def new_shared(run: Run, weights: Traced | None = None) -> SharedNet:
     """The shared network with the static network's weights, or those of another network of the same kind."""
     settings = run.settings
-    start = static_weights(weights or run.traced, run.graph, settings.space.num_stages)
+    traced = run.traced if weights is None else run.divisible(weights)[0]
+    start = static_weights(traced, run.graph, settings.space.num_stages)
     return SharedNet(run.traced, run.graph, start, adds=settings.add_logits)
 
 

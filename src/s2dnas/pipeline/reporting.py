@@ -53,7 +53,7 @@ def _content(run: Run) -> dict[str, object]:
         "static": {
             "accuracy": accuracy["static"],
             "calibrate_accuracy": calibrated["static_accuracy"],
-            "macs": run.graph.macs,
+            "macs": run.static_graph.macs,
             "params": sum(p.numel() for p in run.static.parameters()),
             "seconds": _seconds(history["static"]),
             "epochs": len(history["static"]),

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import Traced, trace
 from s2dnas.models.registry import build
 from s2dnas.models.weights import load_weights
+from s2dnas.network.copies import with_copies
 from s2dnas.network.reconstruct import Reconstruction
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
@@ -75,6 +76,11 @@ class Run:
     def settings(self) -> Settings:
         """The run's settings."""
         return self.start.settings
+
+    def without_copies(self) -> "Run":
+        """The same, but that the static network is divided as it is."""
+        space = self.settings.space.model_copy(update={"copies": 0.0})
+        return replace(self, start=replace(self.start, settings=self.settings.model_copy(update={"space": space})))
 
     def seed(self, purpose: str) -> int:
         """A seed of its own for each purpose."""
@@ -144,7 +150,7 @@ class Run:
         return self.trained_static("static")
 
     @cached_property
-    def traced(self) -> Traced:
+    def static_traced(self) -> Traced:
         """The captured static network."""
         return self.captured(self.static)
 
@@ -154,10 +160,28 @@ class Run:
         return trace(model.to(device), torch.zeros(1, *self.splits.train.image_shape, device=device))
 
     @cached_property
-    def graph(self) -> ChannelGraph:
+    def static_graph(self) -> ChannelGraph:
         """Its analysis, units in order of importance."""
         images = next(iter(self.plain(self.splits.train)))[0]
-        return ordered(self.traced, analyse(self.traced), self.settings.space.order, images)
+        return ordered(self.static_traced, analyse(self.static_traced), self.settings.space.order, images)
+
+    def divisible(self, static: Traced) -> tuple[Traced, ChannelGraph]:
+        """What is divided among stages: a captured static network, with copies of its units if there are to be any."""
+        return with_copies(static, self.static_graph, self.settings.space.copies, self.norm_images[:2])
+
+    @cached_property
+    def _divisible(self) -> tuple[Traced, ChannelGraph]:
+        return self.divisible(self.static_traced)
+
+    @property
+    def traced(self) -> Traced:
+        """The network that is divided."""
+        return self._divisible[0]
+
+    @property
+    def graph(self) -> ChannelGraph:
+        """Its analysis, units in order of importance, copies last."""
+        return self._divisible[1]
 
     @cached_property
     def space(self) -> SearchSpace:

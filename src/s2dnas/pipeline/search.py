@@ -23,7 +23,7 @@ from s2dnas.training.loop import Progress
 def find_plan(run: Run) -> None:
     """Search among plans, none of which is trained for it; the best one goes to plan.json."""
     entries = _search(run, _networks(run))
-    budget, model = min(run.settings.search.budgets) * run.graph.macs, cost_model(run.graph)
+    budget, model = min(run.settings.search.budgets) * run.static_graph.macs, cost_model(run.graph)
     first_stages = [float(model.macs(entry.plan)[0]) for entry in entries]
     affordable = [entry for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
     if not affordable:
@@ -49,8 +49,8 @@ def _search(run: Run, networks: Callable[[Plan], MaskedNet]) -> list[Entry]:
     strategy = make_strategy(settings.strategy, run.space, run.seed("search"), run.settings.controller)
     picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
     objective = Objective(
-        static_macs=run.graph.macs,
-        budgets=tuple(budget * run.graph.macs for budget in settings.budgets),
+        static_macs=run.static_graph.macs,
+        budgets=tuple(budget * run.static_graph.macs for budget in settings.budgets),
         exponent=settings.exponent,
         confidence=run.settings.exits.confidence,
         resolution=settings.resolution,

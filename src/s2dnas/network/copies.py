@@ -1,0 +1,133 @@
+"""Widen a network by copies of its most important units; it computes what it computed.
+
+What a plan splits loses the weights from later stages to earlier ones. Copies make up for it: the first stages hold a
+unit that knows only what they know, a later stage holds its copy, which may read everything. A dynamic network may be
+larger than the static one, since few samples reach its end.
+Copies that halve what they hand on: Chen et al., Net2Net, ICLR 2016.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from s2dnas.errors import ModelError
+from s2dnas.graph.analysis import analyse
+from s2dnas.graph.channels import ChannelGraph, Coupling, IntArray, Layout
+from s2dnas.graph.trace import Traced, trace
+from s2dnas.network.interpreter import Interpreter, Mode
+from s2dnas.network.parts import Parts, occurrence
+from s2dnas.network.stage import StageWriter
+from s2dnas.network.stagewise import Stagewise
+from s2dnas.network.weights import Weights, static_weights
+from s2dnas.space.plan import Plan
+
+_WAY_OUT = "set space.copies to 0"
+
+TOLERANCE = 1e-4
+"""How far logits may be from those before, relative to the largest."""
+
+
+def with_copies(traced: Traced, graph: ChannelGraph, share: float, images: Tensor) -> tuple[Traced, ChannelGraph]:
+    """A network in which a share of each coupling's units, the first in their order, exist twice; and its analysis.
+
+    Copies come last in a coupling's order: they go to its last stages. Both networks are compared on ``images``
+    (N, C, H, W), normalised; a few will do. Raises ModelError if they compute different logits, which is so where a
+    call reads several channels at once: a layer norm, or products of features.
+    """
+    if not share:
+        return traced, graph
+    parts = _Copied(traced, graph, _counts(graph, share))
+    wide = _module(parts)
+    _refuse_a_change(_logits(traced, graph, images), wide, images)
+    captured = trace(wide, images)
+    analysis = analyse(captured)
+    return captured, replace(analysis, couplings=tuple(_in_order(analysis, parts)))
+
+
+class _Copied(Parts):
+    """All values in one stage, in which each unit occurs ``counts`` (U,) times; copies follow their original."""
+
+    def __init__(self, traced: Traced, graph: ChannelGraph, counts: IntArray) -> None:
+        super().__init__(traced, graph, np.zeros(graph.num_units, dtype=np.int64))
+        self.counts = counts
+
+    def positions(self, units: IntArray, stage: int) -> IntArray:
+        """Channels of one unit that lie side by side are repeated together."""
+        runs = np.split(super().positions(units, stage), np.flatnonzero(np.diff(units)) + 1)
+        return np.concatenate([np.tile(run, self.counts[units[run[0]]]) for run in runs])
+
+    def whole(self, name: str) -> bool:
+        """Whether a value has no copies."""
+        layouts = self.graph.layouts[name]
+        parts = (layouts,) if isinstance(layouts, Layout) else layouts
+        return all((self.counts[part.units] == 1).all() for part in parts)
+
+
+def _counts(graph: ChannelGraph, share: float) -> IntArray:
+    """How often each unit is to exist, (U,)."""
+    counts = np.ones(graph.num_units, dtype=np.int64)
+    for coupling in graph.couplings:
+        counts[coupling.units[: round(share * len(coupling.units))]] = 2
+    return counts
+
+
+def _module(parts: _Copied) -> fx.GraphModule:
+    """The network with copies, as a module from images to logits, in eval mode."""
+    if reading_all := [*parts.graph.cumulative, *parts.graph.per_stage]:
+        raise ModelError(f"{reading_all[0]} reads all channels at once, and would read copies twice; {_WAY_OUT}")
+    weights = static_weights(parts.traced, parts.graph, num_stages=1)
+    heads = (_handing_on(parts, weights.heads[0], in_tail=True),)
+    writer = StageWriter(parts, Plan(1, {}, {}), Weights(_handing_on(parts, weights.body, in_tail=False), heads), 0)
+    writer.out.graph.output(writer.write())
+    writer.out.graph.eliminate_dead_code()
+    return fx.GraphModule(writer.out.root, writer.out.graph, "Widened").eval()
+
+
+def _handing_on(parts: _Copied, tensors: Mapping[str, Tensor], *, in_tail: bool) -> Mapping[str, Tensor]:
+    """The same tensors, the weights that read a unit divided by how often it will be there."""
+    changed = dict(tensors)
+    for layer in parts.graph.mixing:
+        if layer.in_tail is in_tail and layer.groups == 1:
+            weight = tensors[layer.weight]
+            counts = torch.from_numpy(parts.counts[layer.inputs]).to(weight)
+            changed[layer.weight] = weight / counts.reshape(1, -1, *[1] * (weight.ndim - 2))
+    return changed
+
+
+def _logits(traced: Traced, graph: ChannelGraph, images: Tensor) -> Tensor:
+    """The logits of the captured network, (N, K)."""
+    weights, stagewise = static_weights(traced, graph, num_stages=1), Stagewise(traced, graph, Plan(1, {}, {}))
+    return Interpreter(traced, graph).logits(images, weights, stagewise, Mode(training=False))[0]
+
+
+def _refuse_a_change(expected: Tensor, wide: nn.Module, images: Tensor) -> None:
+    with torch.no_grad():
+        error = float((wide(images) - expected).abs().max() / expected.abs().max())
+    if not error < TOLERANCE:
+        raise ModelError(
+            f"with copies of units the network computes something else (its logits deviate by {error:.1e}): a call "
+            f"reads several channels at once, and reads copies twice; {_WAY_OUT}"
+        )
+
+
+def _in_order(wide: ChannelGraph, parts: _Copied) -> Iterator[Coupling]:
+    """The couplings of the network with copies: originals in the order that they had, then copies in that order."""
+    place = np.zeros((wide.num_units, 2), dtype=np.int64)
+    rank = _ranks(parts.graph)
+    for layer, widened in zip(parts.graph.body, wide.body, strict=True):
+        positions = parts.positions(layer.outputs, 0)
+        place[widened.outputs] = np.stack([occurrence(positions), rank[layer.outputs[positions]]], axis=1)
+    for coupling in wide.couplings:
+        number, before = place[coupling.units].T
+        yield replace(coupling, units=coupling.units[np.lexsort((before, number))])
+
+
+def _ranks(graph: ChannelGraph) -> IntArray:
+    """The place of every unit in its coupling's order, (U,)."""
+    rank = np.zeros(graph.num_units, dtype=np.int64)
+    for coupling in graph.couplings:
+        rank[coupling.units] = np.arange(len(coupling.units))
+    return rank
