@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from s2dnas.graph.analysis import analyse
     from s2dnas.graph.trace import trace
     from s2dnas.network.build import build
+    from s2dnas.network.copies import with_copies
     from s2dnas.network.reconstruct import reconstructed
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
@@ -41,6 +42,7 @@ __all__ = [
     "reconstructed",
     "search_space",
     "trace",
+    "with_copies",
 ]
 
 _HOMES = {
@@ -50,6 +52,7 @@ _HOMES = {
     "graph.analysis": ("analyse",),
     "graph.trace": ("trace",),
     "network.build": ("build",),
+    "network.copies": ("with_copies",),
     "network.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
