@@ -9,8 +9,9 @@ export OMP_WAIT_POLICY ?= PASSIVE
 demo: .venv/ready
 	$(BIN)/s2dnas run resnet20 digits --config configs/demo.toml --out runs/demo
 
+# One process per core, each with one thread.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

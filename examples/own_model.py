@@ -50,7 +50,7 @@ def main() -> None:
     torch.manual_seed(0)
     static = Net()
     optimizer = torch.optim.AdamW(static.parameters(), lr=3e-3)
-    for x, y in batches(train, train_labels, epochs=8):
+    for x, y in batches(train, train_labels, epochs=6):
         optimizer.zero_grad()
         F.cross_entropy(static(x), y).backward()
         optimizer.step()
@@ -59,11 +59,12 @@ def main() -> None:
     traced = s2dnas.trace(static, train[:1])
     graph = s2dnas.ordered(traced, s2dnas.analyse(traced))  # the most important channels first
     space = s2dnas.search_space(graph, num_stages=3, min_width=4)
-    net = s2dnas.build(traced, graph, space.uniform([0.25, 0.25, 0.5]))  # or a plan that a search found
+    plan = space.uniform([0.25, 0.25, 0.5])  # or a plan that a search found
+    net = s2dnas.build(traced, graph, plan, s2dnas.reconstructed(traced, graph, plan, train[:256]))
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     net.train()
-    for x, y in batches(train, train_labels, epochs=8):
+    for x, y in batches(train, train_labels, epochs=4):
         with torch.no_grad():
             teacher = static(x)
         optimizer.zero_grad()
