@@ -226,10 +226,11 @@ def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
     assert load_settings(None, pairs) == load_settings(None, SMALL)
 
 
-def test_reconstructed_weights_and_copies_of_units_need_no_shared_network(
+def test_a_run_with_reconstructed_weights_copies_of_units_and_finalists(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, "space.copies=0.5") == 0
+    wider = ["space.copies=0.5", "search.finalists=2", "search.evaluations=20"]
+    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
     report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
     assert report["static_equal"]["epochs"] == 2
@@ -237,6 +238,11 @@ def test_reconstructed_weights_and_copies_of_units_need_no_shared_network(
     assert report["static"]["macs"] == without["static"]["macs"]
     widths = [[sum(coupling["widths"]) for coupling in each["plan"]["couplings"]] for each in (report, without)]
     assert widths[0] == [1.5 * width for width in widths[1]]
+    trials = json.loads((tmp_path / "trials.json").read_text())["trials"]
+    assert len(trials) == 2
+    winner = max(trials, key=lambda trial: trial["after"]["reward"])
+    assert Plan.from_dict(winner["plan"]) == Plan.load(tmp_path / "plan.json")
+    assert 0 < report["search"]["trial_seconds"] < report["search"]["seconds"]
 
 
 def test_copies_that_a_network_cannot_have_are_refused_before_work_starts(

@@ -58,6 +58,8 @@ class SearchSettings(Section):
 
     A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
     which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
+    ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
+    ``trial``, and the best of them by then is taken; 1: the best one as scored.
     """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
@@ -69,6 +71,8 @@ class SearchSettings(Section):
     resolution: Positive = 100
     images: Positive = 2500
     norm_images: Positive = 512
+    finalists: Positive = 1
+    trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
 
 
 class ExitSettings(Section):

@@ -11,9 +11,11 @@ from s2dnas.network.shared import MaskedNet
 from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
+from s2dnas.pipeline.trials import winner
 from s2dnas.search.evaluators import Objective, evaluator
-from s2dnas.search.journal import Entry
-from s2dnas.search.loop import best, search
+from s2dnas.search.finalists import finalists
+from s2dnas.search.journal import Entry, Score
+from s2dnas.search.loop import search
 from s2dnas.search.strategy import make_strategy
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
@@ -21,18 +23,34 @@ from s2dnas.training.loop import Progress
 
 
 def find_plan(run: Run) -> None:
-    """Search among plans, none of which is trained for it; the best one goes to plan.json."""
-    entries = _search(run, _networks(run))
+    """Search among plans that are not trained; the best one, or the winner among finalists, goes to plan.json."""
+    settings, macs = run.settings.search, run.static_graph.macs
+    picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
+    batches = list(run.plain(picked))
+    objective = Objective(
+        static_macs=macs,
+        budgets=tuple(budget * macs for budget in settings.budgets),
+        exponent=settings.exponent,
+        confidence=run.settings.exits.confidence,
+        resolution=settings.resolution,
+    )
+    entries = _search(run, evaluator(_networks(run), batches, objective))
+    affordable, costs = _affordable(run, entries)
+    winner(run, finalists(affordable, costs, settings.finalists), objective, batches).save(run.folder / "plan.json")
+
+
+def _affordable(run: Run, entries: list[Entry]) -> tuple[list[Entry], list[float]]:
+    """Those whose first stage keeps the smallest budget, and its macs. Raises BudgetError if none does."""
     budget, model = min(run.settings.search.budgets) * run.static_graph.macs, cost_model(run.graph)
     first_stages = [float(model.macs(entry.plan)[0]) for entry in entries]
-    affordable = [entry for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
-    if not affordable:
+    kept = [(entry, macs) for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
+    if not kept:
         raise BudgetError(
             f"none of the {len(entries)} plans that were scored has a first stage of {budget / 1e6:.2f} M macs or "
             f"less, the cheapest has {min(first_stages) / 1e6:.2f} M; start a new run folder with higher "
             "search.budgets or more search.evaluations"
         )
-    best(affordable).plan.save(run.folder / "plan.json")
+    return [entry for entry, _ in kept], [macs for _, macs in kept]
 
 
 def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
@@ -44,18 +62,9 @@ def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
     return partial(at_with_norms, shared, batches=[run.norm_images])
 
 
-def _search(run: Run, networks: Callable[[Plan], MaskedNet]) -> list[Entry]:
+def _search(run: Run, evaluate: Callable[[Plan], Score]) -> list[Entry]:
     settings = run.settings.search
     strategy = make_strategy(settings.strategy, run.space, run.seed("search"), run.settings.controller)
-    picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
-    objective = Objective(
-        static_macs=run.static_graph.macs,
-        budgets=tuple(budget * run.static_graph.macs for budget in settings.budgets),
-        exponent=settings.exponent,
-        confidence=run.settings.exits.confidence,
-        resolution=settings.resolution,
-    )
-    evaluate = evaluator(networks, list(run.plain(picked)), objective)
 
     def tell(index: int, entry: Entry) -> None:
         run.watch("search", Progress(index + 1, settings.evaluations, -entry.score.reward))

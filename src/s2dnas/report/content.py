@@ -79,11 +79,15 @@ class CurvePoint(Part):
 
 
 class SearchRecord(Part):
-    """What the search did; rewards, accuracies and macs are per evaluation, in order."""
+    """What the search did; rewards, accuracies and macs are per evaluation, in order.
+
+    ``seconds`` are all of it, with those of training the shared network before and the finalists afterwards.
+    """
 
     evaluations: Count
     seconds: Amount
     shared_seconds: Amount = 0.0
+    trial_seconds: Amount = 0.0
     strategy: str
     rewards: tuple[float, ...] = ()
     accuracies: tuple[Fraction, ...] = ()
