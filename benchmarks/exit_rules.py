@@ -70,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     run = open_run(given.run, None)
     calibrate, test = (collected(run, split) for split in ("calibrate", "test"))
-    static_macs = float(run.graph.macs)
+    static_macs = float(run.static_graph.macs)
     found = {
         "model": run.start.model,
         "data": run.start.data,

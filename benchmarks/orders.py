@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True)
     given = parser.parse_args()
-    run = open_run(given.run, None)
+    run = open_run(given.run, None).without_copies()
     rows = []
     for order in ORDERS:
         rows.append({"order": order, **measure(run, order, given.epochs)})

@@ -32,13 +32,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--json", type=Path, required=True)
     given = parser.parse_args()
-    run = open_run(given.run, None)
+    run = open_run(given.run, None).without_copies()
     rows = []
     for name, make in (("cut", cut), ("reconstructed", fitted)):
         for count in IMAGES:
             rows.append({"weights": name, "images": count, **measured(run, make, count)})
             print(json.dumps(rows[-1]), flush=True)
-    static = {"accuracy": static_accuracy(run.static, run.plain(run.splits.test)), "macs": run.graph.macs}
+    static = {"accuracy": static_accuracy(run.static, run.plain(run.splits.test)), "macs": run.static_graph.macs}
     content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "static": static, "rows": rows}
     write_json(given.json, "reconstruction", content)
 

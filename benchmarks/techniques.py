@@ -22,7 +22,14 @@ from s2dnas.pipeline.steps import do
 
 SHARES = (0.5, 0.25, 0.25)
 BUDGETS = (0.3, 0.35, 0.4, 0.5)
-PLAIN = ("start=static", "space.order=l1", "loss.distillation=0.0", "equal=false")
+PLAIN = (
+    "start=static",
+    "space.order=l1",
+    "space.copies=0.0",
+    "loss.distillation=0.0",
+    "loss.features=0.0",
+    "equal=false",
+)
 TECHNIQUES: Mapping[str, tuple[str, ...]] = {
     "plain": (),
     "from scratch": ("start=scratch",),
@@ -69,7 +76,7 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]
         if not (variant.folder / "test.npz").exists():
             do(variant, step)
     calibrate, test = (ExitTable.load(variant.folder / f"{name}.npz") for name in ("calibrate", "test"))
-    _, at_budgets = by_thresholds(calibrate, test, run.graph.macs, BUDGETS)
+    _, at_budgets = by_thresholds(calibrate, test, run.static_graph.macs, BUDGETS)
     return {
         "settings": pairs,
         "stages": test.stage_accuracy.tolist(),
