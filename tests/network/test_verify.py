@@ -1,7 +1,6 @@
 """The proof on demand: right networks pass it, and whatever is wrong is found and named."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from math import inf, nan
 
@@ -69,16 +68,9 @@ def test_what_cannot_be_divided_is_an_error() -> None:
         verify(NETS["vgg"]()[0], torch.zeros(1, 3, 8, 8), np.random.default_rng(0), min_width=100)
 
 
-@pytest.fixture
-def wrong_rule() -> Iterator[None]:
+def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Softmax over channels, taken for an element-wise operator."""
-    RULES["aten.softmax"] = pointwise
-    yield
-    del RULES["aten.softmax"]
-
-
-@pytest.mark.usefixtures("wrong_rule")
-def test_a_wrong_rule_is_found() -> None:
+    monkeypatch.setitem(RULES, "aten.softmax", pointwise)
     model = Calls(
         lambda m, x: m.head(pooled(torch.softmax(m.conv(x), 1))), conv=nn.Conv2d(3, 8, 3), head=nn.Linear(8, 3)
     )
