@@ -15,12 +15,11 @@ from torch import Tensor, fx, nn
 
 from s2dnas.errors import ModelError
 from s2dnas.graph.analysis import analyse
-from s2dnas.graph.channels import ChannelGraph, Coupling, IntArray, Layout
+from s2dnas.graph.channels import ChannelGraph, Coupling, IntArray
 from s2dnas.graph.trace import Traced, trace
-from s2dnas.network.interpreter import Interpreter, Mode
 from s2dnas.network.parts import Parts, occurrence
+from s2dnas.network.shared import MaskedNet, undivided
 from s2dnas.network.stage import StageWriter
-from s2dnas.network.stagewise import Stagewise
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.plan import Plan
 
@@ -41,7 +40,7 @@ def with_copies(traced: Traced, graph: ChannelGraph, share: float, images: Tenso
         return traced, graph
     parts = _Copied(traced, graph, _counts(graph, share))
     wide = _module(parts)
-    _refuse_a_change(_logits(traced, graph, images), wide, images)
+    _refuse_a_change(undivided(traced, graph), wide, images)
     captured = trace(wide, images)
     analysis = analyse(captured)
     return captured, replace(analysis, couplings=tuple(_in_order(analysis, parts)))
@@ -59,11 +58,9 @@ class _Copied(Parts):
         runs = np.split(super().positions(units, stage), np.flatnonzero(np.diff(units)) + 1)
         return np.concatenate([np.tile(run, self.counts[units[run[0]]]) for run in runs])
 
-    def whole(self, name: str) -> bool:
-        """Whether a value has no copies."""
-        layouts = self.graph.layouts[name]
-        parts = (layouts,) if isinstance(layouts, Layout) else layouts
-        return all((self.counts[part.units] == 1).all() for part in parts)
+    def stay_whole(self, units: IntArray) -> bool:
+        """Whether none of these units has a copy."""
+        return bool((self.counts[units] == 1).all())
 
 
 def _counts(graph: ChannelGraph, share: float) -> IntArray:
@@ -75,15 +72,13 @@ def _counts(graph: ChannelGraph, share: float) -> IntArray:
 
 
 def _module(parts: _Copied) -> fx.GraphModule:
-    """The network with copies, as a module from images to logits, in eval mode."""
+    """The network with copies, as one stage that hands nothing on; in eval mode."""
     if reading_all := [*parts.graph.cumulative, *parts.graph.per_stage]:
         raise ModelError(f"{reading_all[0]} reads all channels at once, and would read copies twice; {_WAY_OUT}")
     weights = static_weights(parts.traced, parts.graph, num_stages=1)
     heads = (_handing_on(parts, weights.heads[0], in_tail=True),)
     writer = StageWriter(parts, Plan(1, {}, {}), Weights(_handing_on(parts, weights.body, in_tail=False), heads), 0)
-    writer.out.graph.output(writer.write())
-    writer.out.graph.eliminate_dead_code()
-    return fx.GraphModule(writer.out.root, writer.out.graph, "Widened").eval()
+    return writer.out.finish(writer.write(), (), (), "Widened").eval()
 
 
 def _handing_on(parts: _Copied, tensors: Mapping[str, Tensor], *, in_tail: bool) -> Mapping[str, Tensor]:
@@ -97,15 +92,10 @@ def _handing_on(parts: _Copied, tensors: Mapping[str, Tensor], *, in_tail: bool)
     return changed
 
 
-def _logits(traced: Traced, graph: ChannelGraph, images: Tensor) -> Tensor:
-    """The logits of the captured network, (N, K)."""
-    weights, stagewise = static_weights(traced, graph, num_stages=1), Stagewise(traced, graph, Plan(1, {}, {}))
-    return Interpreter(traced, graph).logits(images, weights, stagewise, Mode(training=False))[0]
-
-
-def _refuse_a_change(expected: Tensor, wide: nn.Module, images: Tensor) -> None:
+def _refuse_a_change(narrow: MaskedNet, wide: nn.Module, images: Tensor) -> None:
     with torch.no_grad():
-        error = float((wide(images) - expected).abs().max() / expected.abs().max())
+        (expected,), (found, _) = narrow(images), wide(images)
+    error = float((found - expected).abs().max() / expected.abs().max())
     if not error < TOLERANCE:
         raise ModelError(
             f"with copies of units the network computes something else (its logits deviate by {error:.1e}): a call "

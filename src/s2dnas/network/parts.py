@@ -52,7 +52,11 @@ class Parts:
             return False
         layouts = self.graph.layouts[name]
         parts = (layouts,) if isinstance(layouts, Layout) else layouts
-        return all(not self.stages[part.units].any() for part in parts)
+        return all(self.stay_whole(part.units) for part in parts)
+
+    def stay_whole(self, units: IntArray) -> bool:
+        """Whether all of these units are in stage 1."""
+        return not self.stages[units].any()
 
     def size(self, name: str, axis: int) -> int:
         """The static size of a value along an axis."""

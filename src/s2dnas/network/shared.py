@@ -17,11 +17,11 @@ from s2dnas.network.interpreter import Before, Interpreter, Mode, nothing
 from s2dnas.network.masks import masked, stage_masks
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.network.stagewise import Stagewise
-from s2dnas.network.weights import Weights
+from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
 
-__all__ = ["MaskedNet", "SharedNet", "stage_masks"]
+__all__ = ["MaskedNet", "SharedNet", "stage_masks", "undivided"]
 
 
 class SharedNet(nn.Module):
@@ -99,6 +99,11 @@ class MaskedNet(MultiExitNet):
     def weights(self) -> Weights:
         """The current tensors, not copies."""
         return Weights(self.body.tensors(), self.heads.tensors())
+
+
+def undivided(traced: Traced, graph: ChannelGraph) -> MaskedNet:
+    """The captured network itself, with copies of its weights: a plan of one stage; in eval mode."""
+    return SharedNet(traced, graph, static_weights(traced, graph, num_stages=1)).at(Plan(1, {}, {})).eval()
 
 
 class _Tensors(nn.Module):

@@ -18,7 +18,7 @@ def check(run: Run) -> None:
     settings.loss.per_stage(stages)
     traced = trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape))
     graph = analyse(traced)
-    with_copies(traced, graph, settings.space.copies, next(iter(run.plain(run.splits.train, 2)))[0].cpu())
+    with_copies(traced, graph, settings.space.copies, run.norm_images[:2].cpu())
     space = search_space(graph, stages, settings.space.min_width)
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
     cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs

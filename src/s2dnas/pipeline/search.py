@@ -11,7 +11,7 @@ from s2dnas.network.shared import MaskedNet
 from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
-from s2dnas.pipeline.trials import winner
+from s2dnas.pipeline.trials import tried, winner
 from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score
@@ -26,7 +26,6 @@ def find_plan(run: Run) -> None:
     """Search among plans that are not trained; the best one, or the winner among finalists, goes to plan.json."""
     settings, macs = run.settings.search, run.static_graph.macs
     picked = run.splits.search.subset(torch.arange(min(settings.images, len(run.splits.search))))
-    batches = list(run.plain(picked))
     objective = Objective(
         static_macs=macs,
         budgets=tuple(budget * macs for budget in settings.budgets),
@@ -34,9 +33,10 @@ def find_plan(run: Run) -> None:
         confidence=run.settings.exits.confidence,
         resolution=settings.resolution,
     )
-    entries = _search(run, evaluator(_networks(run), batches, objective))
-    affordable, costs = _affordable(run, entries)
-    winner(run, finalists(affordable, costs, settings.finalists), objective, batches).save(run.folder / "plan.json")
+    scored_by = partial(evaluator, search_batches=list(run.plain(picked)), objective=objective)
+    affordable, costs = _affordable(run, _search(run, scored_by(_networks(run))))
+    chosen = winner(run, finalists(affordable, costs, settings.finalists), scored_by(partial(tried, run)))
+    chosen.save(run.folder / "plan.json")
 
 
 def _affordable(run: Run, entries: list[Entry]) -> tuple[list[Entry], list[float]]:

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 from s2dnas.evaluation.collect import collect, static_accuracy
 from s2dnas.network.features import Features
 from s2dnas.network.interpreter import nothing
-from s2dnas.network.shared import MaskedNet, SharedNet
-from s2dnas.network.weights import static_weights
+from s2dnas.network.shared import MaskedNet, SharedNet, undivided
 from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
-from s2dnas.space.plan import Plan
 from s2dnas.space.profiles import draw_around_a_profile
 from s2dnas.training.loop import Objective, fit, unprepared
 from s2dnas.training.losses import feature_gap, multi_exit_loss
@@ -68,8 +66,7 @@ class FeatureLoss(PlanLoss):
     def __init__(self, run: Run, net: MaskedNet) -> None:
         super().__init__(run)
         net.before = self._own = Features(run.graph)
-        static = SharedNet(run.traced, run.graph, static_weights(run.traced, run.graph, num_stages=1))
-        self._teacher = static.at(Plan(1, {}, {})).to(run.fabric.device).eval()
+        self._teacher = undivided(run.traced, run.graph).to(run.fabric.device)
         self._teacher.before = self._static = Features(run.graph)
 
     def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:

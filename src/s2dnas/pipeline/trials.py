@@ -1,33 +1,33 @@
 """Settle a search: train the finalists for a little while, and take the best of them by then."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 
 from s2dnas.artifacts import write_json
-from s2dnas.evaluation.collect import Batches, collect
+from s2dnas.network.build import MultiStageNet
 from s2dnas.pipeline.networks import built, starting
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import fit_plan
-from s2dnas.search.evaluators import Objective
 from s2dnas.search.journal import Entry, Score
+from s2dnas.search.loop import best
 from s2dnas.space.plan import Plan
 
 
-def winner(run: Run, finalists: Sequence[Entry], objective: Objective, batches: Batches) -> Plan:
-    """The plan of the highest reward after its trial; each trial can be resumed. trials.json holds what was found."""
-    if len(finalists) == 1:
-        return finalists[0].plan
-    scores = [_trial(run, entry.plan, objective, batches) for entry in finalists]
-    found = [
-        {"plan": entry.plan.to_dict(), "before": asdict(entry.score), "after": asdict(score)}
-        for entry, score in zip(finalists, scores, strict=True)
-    ]
-    write_json(run.folder / "trials.json", "trials", {"trials": found})
-    best = max(range(len(scores)), key=lambda index: scores[index].reward)
-    return finalists[best].plan
-
-
-def _trial(run: Run, plan: Plan, objective: Objective, batches: Batches) -> Score:
+def tried(run: Run, plan: Plan) -> MultiStageNet:
+    """The network of a plan after its trial, which can be resumed."""
     net = starting(run, plan, run.settings.start)
     fit_plan(run, f"trials/{plan.key}", net, run.settings.search.trial)
-    return objective.score(collect(built(run, net), batches, objective.confidence))
+    return built(run, net)
+
+
+def winner(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Score]) -> Plan:
+    """The plan of the highest reward by ``evaluate``, after its trial. trials.json holds what was found."""
+    if len(finalists) == 1:
+        return finalists[0].plan
+    after = [replace(entry, score=evaluate(entry.plan)) for entry in finalists]
+    found = [
+        {"plan": entry.plan.to_dict(), "before": asdict(entry.score), "after": asdict(trained.score)}
+        for entry, trained in zip(finalists, after, strict=True)
+    ]
+    write_json(run.folder / "trials.json", "trials", {"trials": found})
+    return best(after).plan

@@ -49,7 +49,7 @@ class Objective:
 def evaluator(
     network_of: Callable[[Plan], MultiExitNet], search_batches: Batches, objective: Objective
 ) -> Callable[[Plan], Score]:
-    """An evaluator ``Plan -> Score``, given a plan's network, untrained, and the search split's images and labels."""
+    """An evaluator ``Plan -> Score``, given how a plan gets its network, and the search split's images and labels."""
 
     def evaluate(plan: Plan) -> Score:
         return objective.score(collect(network_of(plan), search_batches, objective.confidence))
