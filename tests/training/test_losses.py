@@ -131,3 +131,14 @@ def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels
 def test_a_weight_out_of_range_is_refused_by_name(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         LossWeights(**{name: -1.0})
+
+
+def test_a_teacher_and_features_in_half_precision_are_compared_in_full(labels: Tensor, teacher: Tensor) -> None:
+    weights, students = LossWeights(distillation=1.0), teacher.float().expand(2, -1, -1)
+    rounded = multi_exit_loss(students, labels, teacher.bfloat16(), weights)
+    assert rounded.dtype == torch.float32
+    assert 0 <= float(rounded) < 1e-2
+    values = torch.linspace(-1, 1, 1000).reshape(10, 100)
+    gap = feature_gap({"a": values.bfloat16()}, {"a": values})
+    assert gap.dtype == torch.float32
+    assert 0 < float(gap) < 1e-4

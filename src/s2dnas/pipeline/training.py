@@ -72,7 +72,7 @@ class FeatureLoss(PlanLoss):
     def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
         """The scalar that the training loop minimises, for images (N, C, H, W) and labels (N,)."""
         weights = self.run.settings.loss
-        with torch.no_grad():
+        with torch.no_grad(), self.run.fabric.autocast():
             answers = self._teacher(x)[0]
         logits = net(x)
         gap = feature_gap(self._own.take(), self._static.take())
@@ -140,6 +140,6 @@ def _taught(run: Run, logits: Tensor, images: Tensor, labels: Tensor, progress: 
     weights = run.settings.loss
     teacher: Tensor | None = None
     if weights.distillation > 0:
-        with torch.no_grad():
+        with torch.no_grad(), run.fabric.autocast():
             teacher = run.static(images)
     return multi_exit_loss(logits, labels, teacher, weights, progress)

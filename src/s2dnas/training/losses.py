@@ -92,12 +92,16 @@ def multi_exit_loss(
 
 def feature_gap(features: Mapping[str, Tensor], static: Mapping[str, Tensor]) -> Tensor:
     """How far features are from the static network's, of the same names and shapes: the mean over them of the squared
-    error, relative to the variance of the static one. 0 if there are none.
+    error, relative to the variance of the static one, in single precision whatever theirs. 0 if there are none.
 
     Features as targets: Romero et al., FitNets, 2015. Here they need no adaptor, since every channel has its own.
     """
-    gaps = [F.mse_loss(value, static[name]) / static[name].var().clamp_min(1e-12) for name, value in features.items()]
+    gaps = [_relative_gap(value.float(), static[name].float()) for name, value in features.items()]
     return torch.stack(gaps).mean() if gaps else torch.zeros(())
+
+
+def _relative_gap(value: Tensor, static: Tensor) -> Tensor:
+    return F.mse_loss(value, static) / static.var().clamp_min(1e-12)
 
 
 def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
@@ -110,6 +114,6 @@ def _chance_to_arrive(logits: Tensor, strength: float) -> Tensor:
 
 def _divergence(students: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Kullback-Leibler divergences (S, N) of softened logits (S, N, K) from a teacher's (N, K), times T^2."""
-    target = F.log_softmax(teacher / temperature, dim=-1)
+    target = F.log_softmax(teacher.to(students) / temperature, dim=-1)  # in the students' precision
     own = F.log_softmax(students / temperature, dim=-1)
     return temperature**2 * F.kl_div(own, target.expand_as(own), reduction="none", log_target=True).sum(dim=-1)
