@@ -7,7 +7,11 @@ import pytest
 
 from command import s2dnas
 from s2dnas.comparison import contenders
-from s2dnas.comparison.settings import METHODS, load_comparison
+from s2dnas.comparison.compare import Comparison, Curve, Static
+from s2dnas.comparison.measured import Point
+from s2dnas.comparison.plot import visible
+from s2dnas.comparison.settings import METHODS, CompareSettings, load_comparison
+from s2dnas.comparison.table import markdown
 from s2dnas.errors import SettingsError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "compare").rglob("*.toml"))
@@ -23,6 +27,8 @@ static.epochs = 1
 train.epochs = 1
 space.copies = 0.5
 """
+
+POINTS = (Point(mean_macs=4e5, accuracy=0.85), Point(mean_macs=8e5, accuracy=0.89))
 
 NET = """
 from torch import nn
@@ -90,3 +96,24 @@ def test_a_method_that_does_not_apply_says_so(config: Path, tmp_path: Path, monk
     assert missing["method"] == "lccl"
     assert "ResNet" in missing["reason"]
     assert [curve["method"] for curve in found["curves"]] == ["naive-uniform"]
+
+
+def test_a_single_point_is_in_sight_and_a_search_is_accounted_for() -> None:
+    spent = {"params": 9, "epochs": 1, "seconds": 60.0, "at_budgets": (), "seed": 0}
+    searched = Curve(method="s2dnas", points=POINTS, search_seconds=120, **spent)
+    single = Curve(method="lccl", points=(Point(mean_macs=5e5, accuracy=0.31),), **spent)
+    found = Comparison(
+        model="net",
+        data="data",
+        static=(Static(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
+        curves=(searched, single),
+        not_applicable={},
+        settings=CompareSettings(model="net", data="data").model_dump(mode="json"),
+    )
+    bottom, top = visible(found)
+    assert bottom < 31
+    assert top > 90
+    rows = [[cell.strip() for cell in line.split("|")] for line in markdown(found).splitlines() if "|" in line]
+    minutes = {cells[1]: cells[-3:-1] for cells in rows}
+    assert minutes["s2dnas"] == ["1.0", "2.0"]
+    assert minutes["lccl"] == ["1.0", ""]

@@ -26,6 +26,7 @@ from s2dnas.exits import ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.pipeline.networks import built, starting, trained
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
 from s2dnas.training.checkpoint import read_history
@@ -52,7 +53,8 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
     found = by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets)
     shared = ["shared"] if run.settings.search.weights == "shared" else []
-    return _measured(run, found, trained(run), *shared, "train")
+    measured = _measured(run, found, trained(run), *shared, "train")
+    return measured.model_copy(update={"search_seconds": search_seconds(run)})
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:

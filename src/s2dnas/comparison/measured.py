@@ -31,7 +31,8 @@ class AtBudget(Part):
 
 
 class Measured(Part):
-    """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training.
+    """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training,
+    and seconds of the search before that.
 
     ``accounts``: the method's own numbers, by name.
     """
@@ -41,6 +42,7 @@ class Measured(Part):
     params: int
     epochs: int
     seconds: float
+    search_seconds: float = 0.0
     accounts: dict[str, float] = {}
 
 

@@ -24,10 +24,18 @@ def plot(found: Comparison) -> str:
             axes.plot(*place, "s", color=STATIC, markersize=6, zorder=4, label=label)
         axes.set(xlabel="mean macs per sample (M)", ylabel="accuracy on the test split (%)")
         axes.set_xlim(0, 1.05 * _dearest(found) / 1e6)
-        axes.set_ylim(*_range(found))
+        axes.set_ylim(*visible(found))
         axes.grid()
         figure.legend(loc="outside lower left", ncols=3, fontsize=8.5)
         return to_svg(figure)
+
+
+def visible(found: Comparison) -> tuple[float, float]:
+    """Accuracies in %: from well below the static network, where curves start, or from a method's only point, up."""
+    static = [each.accuracy for each in found.static]
+    only = [curve.points[0].accuracy for curve in found.curves if len(curve.points) == 1]
+    best = max(static + [point.accuracy for curve in found.curves for point in curve.points])
+    return 100 * min([min(static) - 0.12, *(accuracy - 0.02 for accuracy in only)]), 100 * best + 1
 
 
 def _method(axes: "Axes", found: Comparison, method: str, color: str) -> None:
@@ -50,10 +58,3 @@ def _published(axes: "Axes", found: Comparison) -> None:
 def _dearest(found: Comparison) -> float:
     dynamic = [point.mean_macs for curve in found.curves for point in curve.points]
     return max([found.static[0].macs, *dynamic])
-
-
-def _range(found: Comparison) -> tuple[float, float]:
-    """From well below the static network, where curves start, to just above the best point."""
-    static = [each.accuracy for each in found.static]
-    best = max(static + [point.accuracy for curve in found.curves for point in curve.points])
-    return 100 * (min(static) - 0.12), 100 * best + 1

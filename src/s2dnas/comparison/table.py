@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from s2dnas.comparison.compare import Comparison
 from s2dnas.comparison.measured import Measured, mean_and_spread
 
+_SPENT = ("M parameters", "epochs", "minutes of training", "of search")
+
 
 def markdown(found: Comparison) -> str:
     """Accuracy at each budget, per method, in Markdown; a dash where a method has no setting that is so cheap."""
     budgets = [float(budget) for budget in found.settings["budgets"]]  # type: ignore[union-attr,arg-type]
-    head = ["method", *(f"{budget:.0%} of macs" for budget in budgets), "M parameters", "epochs", "minutes of training"]
+    head = ["method", *(f"{budget:.0%} of macs" for budget in budgets), *_SPENT]
     rows = [head, ["---", *["---:"] * (len(head) - 1)], *_rows(found, budgets)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"{table}\n\n{_notes(found)}\n"
@@ -19,19 +21,24 @@ def _rows(found: Comparison, budgets: Sequence[float]) -> Iterator[list[str]]:
     static = found.static
     accuracy = _spread([each.accuracy for each in static])
     epochs = f"{static[0].epochs}"
-    yield ["static", *[""] * (len(budgets) - 1), accuracy, f"{static[0].params / 1e6:.2f}", epochs, ""]
+    yield ["static", *[""] * (len(budgets) - 1), accuracy, f"{static[0].params / 1e6:.2f}", epochs, "", ""]
     for method in found.methods:
         measured = found.of(method)
-        minutes = mean_and_spread([each.seconds / 60 for each in measured])[0]
         cells = [_cell(measured, budget) for budget in budgets]
-        yield [method, *cells, f"{measured[0].params / 1e6:.2f}", f"{measured[0].epochs}", f"{minutes:.1f}"]
+        minutes = [_minutes([each.seconds for each in measured]), _minutes([each.search_seconds for each in measured])]
+        yield [method, *cells, f"{measured[0].params / 1e6:.2f}", f"{measured[0].epochs}", *minutes]
     for method in found.not_applicable:
-        yield [method, *["not applicable"] * len(budgets), "", "", ""]
+        yield [method, *["not applicable"] * len(budgets), *[""] * len(_SPENT)]
 
 
 def _cell(measured: Sequence[Measured], budget: float) -> str:
     values = [at.accuracy for each in measured for at in each.at_budgets if at.budget == budget]
     return _spread(values) if len(values) == len(measured) else "-"
+
+
+def _minutes(seconds: Sequence[float]) -> str:
+    mean = mean_and_spread(seconds)[0]
+    return f"{mean / 60:.1f}" if mean else ""
 
 
 def _spread(accuracies: Sequence[float]) -> str:

@@ -12,7 +12,9 @@ from s2dnas.config import changed
 from s2dnas.exits import ExitRule, ExitTable, curve, decide, frontier, operating_point
 from s2dnas.pipeline.exits import rules
 from s2dnas.pipeline.networks import trained
-from s2dnas.pipeline.run import CHECKPOINT, Run
+from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.search import search_seconds
+from s2dnas.pipeline.trials import trial_seconds
 from s2dnas.report.content import ReportContent
 from s2dnas.report.images import Gallery
 from s2dnas.report.write import write_report
@@ -45,7 +47,6 @@ def _content(run: Run) -> dict[str, object]:
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
     entries = read_journal(run.finished("journal.jsonl"))
     points = curve(frontier(calibrate), test)
-    trial_seconds = sum(_seconds(read_history(path)) for path in run.folder.glob(f"trials/*/{CHECKPOINT}"))
     return {
         "model": run.start.model,
         "data": run.start.data,
@@ -72,7 +73,7 @@ def _content(run: Run) -> dict[str, object]:
         "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
         "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
         "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
-        "search": _search(run, entries, _seconds(history["shared"]), trial_seconds),
+        "search": _search(run, entries, _seconds(history["shared"])),
         "training": {
             "epochs": len(history["train"]),
             "seconds": _seconds(history["train"]),
@@ -80,7 +81,7 @@ def _content(run: Run) -> dict[str, object]:
         },
         "seconds": {
             **{step: _seconds(records) for step, records in history.items() if records},
-            "search": trial_seconds + sum(entry.seconds for entry in entries),
+            "search": search_seconds(run),
             "calibrate": calibrated["seconds"],
             "evaluate": accuracy["seconds"],
         },
@@ -137,12 +138,12 @@ def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -
     return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
 
 
-def _search(run: Run, entries: list[Entry], shared_seconds: float, trial_seconds: float) -> dict[str, object]:
+def _search(run: Run, entries: list[Entry], shared_seconds: float) -> dict[str, object]:
     return {
         "evaluations": len(entries),
-        "seconds": shared_seconds + trial_seconds + sum(entry.seconds for entry in entries),
+        "seconds": shared_seconds + search_seconds(run),
         "shared_seconds": shared_seconds,
-        "trial_seconds": trial_seconds,
+        "trial_seconds": trial_seconds(run),
         "strategy": run.settings.search.strategy,
         "rewards": [entry.score.reward for entry in entries],
         "accuracies": [entry.score.accuracy for entry in entries],

@@ -11,10 +11,10 @@ from s2dnas.network.shared import MaskedNet
 from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
-from s2dnas.pipeline.trials import tried, winner
+from s2dnas.pipeline.trials import trial_seconds, tried, winner
 from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.finalists import finalists
-from s2dnas.search.journal import Entry, Score
+from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.loop import search
 from s2dnas.search.strategy import make_strategy
 from s2dnas.space.cost import cost_model
@@ -37,6 +37,11 @@ def find_plan(run: Run) -> None:
     affordable, costs = _affordable(run, _search(run, scored_by(_networks(run))))
     chosen = winner(run, finalists(affordable, costs, settings.finalists), scored_by(partial(tried, run)))
     chosen.save(run.folder / "plan.json")
+
+
+def search_seconds(run: Run) -> float:
+    """How long plans were scored and finalists trained; the shared network's training is a step of its own."""
+    return trial_seconds(run) + sum(entry.seconds for entry in read_journal(run.finished("journal.jsonl")))
 
 
 def _affordable(run: Run, entries: list[Entry]) -> tuple[list[Entry], list[float]]:

@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 from s2dnas.artifacts import write_json
 from s2dnas.network.build import MultiStageNet
 from s2dnas.pipeline.networks import built, starting
-from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.run import CHECKPOINT, Run
 from s2dnas.pipeline.training import fit_plan
 from s2dnas.search.journal import Entry, Score
 from s2dnas.search.loop import best
 from s2dnas.space.plan import Plan
+from s2dnas.training.checkpoint import read_history
 
 
 def tried(run: Run, plan: Plan) -> MultiStageNet:
@@ -31,3 +32,9 @@ def winner(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Scor
     ]
     write_json(run.folder / "trials.json", "trials", {"trials": found})
     return best(after).plan
+
+
+def trial_seconds(run: Run) -> float:
+    """How long the finalists were trained, all together."""
+    histories = [read_history(path) for path in run.folder.glob(f"trials/*/{CHECKPOINT}")]
+    return sum(record.seconds for history in histories for record in history)
