@@ -226,10 +226,10 @@ def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
     assert load_settings(None, pairs) == load_settings(None, SMALL)
 
 
-def test_a_run_with_reconstructed_weights_copies_of_units_and_finalists(
+def test_a_run_with_reconstructed_weights_copies_of_units_limits_and_finalists(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wider = ["space.copies=0.5", "search.finalists=2", "search.evaluations=20"]
+    wider = ["space.copies=0.5", "search.finalists=2", "search.evaluations=20", "search.stage_limits=[0.2, 0.6]"]
     assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
     report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
@@ -238,6 +238,9 @@ def test_a_run_with_reconstructed_weights_copies_of_units_and_finalists(
     assert report["static"]["macs"] == without["static"]["macs"]
     widths = [[sum(coupling["widths"]) for coupling in each["plan"]["couplings"]] for each in (report, without)]
     assert widths[0] == [1.5 * width for width in widths[1]]
+    first, second, _ = (stage["macs"] / report["static"]["macs"] for stage in report["stages"])
+    assert first < 0.2
+    assert second < 0.6
     trials = json.loads((tmp_path / "trials.json").read_text())["trials"]
     assert len(trials) == 2
     winner = max(trials, key=lambda trial: trial["after"]["reward"])

@@ -54,7 +54,9 @@ class SpaceSettings(Section):
 
 
 class SearchSettings(Section):
-    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs.
+    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs; so are
+    ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
+    anything. The first stage may never exceed the smallest budget.
 
     A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
     which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
@@ -68,6 +70,7 @@ class SearchSettings(Section):
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
     budgets: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.5,)
+    stage_limits: tuple[Annotated[float, Field(gt=0)], ...] = ()
     resolution: Positive = 100
     images: Positive = 2500
     norm_images: Positive = 512
@@ -144,6 +147,8 @@ class Settings(Section):
     def _fits_together(self) -> "Settings":
         if self.start == "shared" and self.search.weights != "shared":
             raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
+        if len(limits := self.search.stage_limits) > (stages := self.space.num_stages):
+            raise ValueError(f"search.stage_limits are {limits} for {stages} stages; give one per stage at most")
         if self.start == "reconstructed" and self.fade:
             raise ValueError("fade needs the weights that a plan forbids; start 'reconstructed' has none: set fade=0")
         return self

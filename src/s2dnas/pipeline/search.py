@@ -1,6 +1,7 @@
 """Search a plan."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -12,7 +13,7 @@ from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
 from s2dnas.pipeline.trials import trial_seconds, tried, winner
-from s2dnas.search.evaluators import Objective, evaluator
+from s2dnas.search.evaluators import Objective, evaluator, within
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.loop import search
@@ -32,6 +33,7 @@ def find_plan(run: Run) -> None:
         exponent=settings.exponent,
         confidence=run.settings.exits.confidence,
         resolution=settings.resolution,
+        stage_limits=tuple(limit * macs for limit in settings.stage_limits),
     )
     scored_by = partial(evaluator, search_batches=list(run.plain(picked)), objective=objective)
     affordable, costs = _affordable(run, _search(run, scored_by(_networks(run))))
@@ -45,17 +47,28 @@ def search_seconds(run: Run) -> float:
 
 
 def _affordable(run: Run, entries: list[Entry]) -> tuple[list[Entry], list[float]]:
-    """Those whose first stage keeps the smallest budget, and its macs. Raises BudgetError if none does."""
-    budget, model = min(run.settings.search.budgets) * run.static_graph.macs, cost_model(run.graph)
-    first_stages = [float(model.macs(entry.plan)[0]) for entry in entries]
-    kept = [(entry, macs) for entry, macs in zip(entries, first_stages, strict=True) if macs <= budget * (1 + 1e-12)]
+    """Those whose stages keep their limits, and the first stage's macs. Raises BudgetError if there is none."""
+    limits, model = _limits(run), cost_model(run.graph)
+    costs = [model.macs(entry.plan).tolist() for entry in entries]
+    kept = [(entry, macs[0]) for entry, macs in zip(entries, costs, strict=True) if within(limits, macs) > 1 - 1e-9]
     if not kept:
+        nearest = max(costs, key=lambda macs: within(limits, macs))
         raise BudgetError(
-            f"none of the {len(entries)} plans that were scored has a first stage of {budget / 1e6:.2f} M macs or "
-            f"less, the cheapest has {min(first_stages) / 1e6:.2f} M; start a new run folder with higher "
-            "search.budgets or more search.evaluations"
+            f"none of the {len(entries)} plans that were scored has stages of {_in_millions(limits)} M macs or less, "
+            f"the nearest has {_in_millions(nearest)} M; start a new run folder with higher search.budgets or "
+            "search.stage_limits, or with more search.evaluations"
         )
     return [entry for entry, _ in kept], [macs for _, macs in kept]
+
+
+def _limits(run: Run) -> tuple[float, ...]:
+    """What the stages may cost, in macs, from the first: it must not exceed the smallest budget."""
+    first, *later = run.settings.search.stage_limits or (math.inf,)
+    return tuple(limit * run.static_graph.macs for limit in (min(first, *run.settings.search.budgets), *later))
+
+
+def _in_millions(macs: Sequence[float]) -> str:
+    return " / ".join(f"{each / 1e6:.2f}" for each in macs)
 
 
 def _networks(run: Run) -> Callable[[Plan], MaskedNet]:

@@ -1,6 +1,7 @@
 """Scores plans by dynamic inference on the search split, with thresholds chosen there."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ class Objective:
 
     With several ``budgets``, the mean over them: one network is to serve all. ``static_macs`` and budgets in macs per
     sample. Where a plan's first stage exceeds a budget, it is scored by its cheapest thresholds, times budget / cost:
-    the lower, the further it is off.
+    the lower, the further it is off. ``stage_limits``: what samples that leave at the first, second, .. stage are to
+    cost at most, in macs; a plan that exceeds one loses as much again.
     ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 
@@ -29,12 +31,14 @@ class Objective:
     exponent: float = -0.07
     confidence: str = "max_probability"
     resolution: int = 100
+    stage_limits: tuple[float, ...] = ()
 
     def score(self, table: ExitTable) -> Score:
         """The score of what a plan answered, by the thresholds that are worth most; means over the budgets."""
         front = frontier(table, self.resolution)
         scores = [self._at(budget, table, front) for budget in self.budgets]
-        return Score(*np.mean([(s.accuracy, s.mean_macs, s.reward) for s in scores], axis=0).tolist())
+        accuracy, macs, worth = np.mean([(s.accuracy, s.mean_macs, s.reward) for s in scores], axis=0).tolist()
+        return Score(accuracy, macs, worth * within(self.stage_limits, table.macs.tolist()))
 
     def _at(self, budget: float, table: ExitTable, front: Frontier) -> Score:
         rule = best(front, self._worth, max(budget, float(front.macs[0])))
@@ -44,6 +48,11 @@ class Objective:
 
     def _worth(self, accuracy: FloatArray, macs: FloatArray) -> FloatArray:
         return reward(accuracy, macs, self.static_macs, self.exponent)
+
+
+def within(limits: Sequence[float], macs: Sequence[float]) -> float:
+    """1 if the stages' macs (S,) keep their limits, of which there may be fewer; else the product of limit / macs."""
+    return math.prod(min(1.0, limit / spent) for limit, spent in zip(limits, macs, strict=False))
 
 
 def evaluator(
