@@ -10,6 +10,7 @@ alone. Their accuracies on the test split are read off between two neighbouring 
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,9 +107,9 @@ def collected(run: Run, split: str) -> Answers:
 # rules at equal mean macs
 
 
-def jointly(table: ExitTable) -> list[ExitRule]:
+def jointly(table: ExitTable, *, expected: bool = False) -> list[ExitRule]:
     """The rules of the frontier."""
-    front = frontier(table, 200).thin(RULES)
+    front = frontier(table, 200, expected=expected).thin(RULES)
     return [front.rule(index) for index in range(len(front))]
 
 
@@ -122,8 +123,13 @@ def contenders() -> dict[str, tuple[Fit, Family]]:
         "surest so far, temperature": (Fit(surest=True, temperature=True), jointly),
         "surest so far, predictor": (Fit(surest=True, predictor="correctness"), jointly),
     }
+    smooth = partial(jointly, expected=True)
+    expected = {
+        "max_probability, expected answers": (Fit(), smooth),
+        "margin, temperature, expected answers": (Fit("margin", temperature=True), smooth),
+    }
     others: dict[str, tuple[Fit, Family]] = {"q-family": (Fit(), q_family), "greedy grid": (Fit(), greedy_family)}
-    return {**measures, **warmed, **predictors, **surest, **others}
+    return {**measures, **warmed, **predictors, **surest, **expected, **others}
 
 
 def compared(calibrate: Answers, test: Answers, budgets: np.ndarray) -> list[Row]:

@@ -76,7 +76,7 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]
         if not (variant.folder / "test.npz").exists():
             do(variant, step)
     calibrate, test = (ExitTable.load(variant.folder / f"{name}.npz") for name in ("calibrate", "test"))
-    _, at_budgets = by_thresholds(calibrate, test, run.static_graph.macs, BUDGETS)
+    _, at_budgets = by_thresholds(calibrate, test, run.static_graph.macs, BUDGETS, expected=True)
     return {
         "settings": pairs,
         "stages": test.stage_accuracy.tolist(),

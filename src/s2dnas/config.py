@@ -82,7 +82,8 @@ class ExitSettings(Section):
     """How sure a stage is, and the operating points that thresholds are set for.
 
     ``confidence`` names the measure; ``predictor`` what is predicted from several of them instead, if anything;
-    ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers.
+    ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers. ``expected``:
+    thresholds are compared by the answers that a regression on scores expects, which is less noisy than to count them.
     ``budgets``: shares of the static macs; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
     ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
     """
@@ -91,6 +92,7 @@ class ExitSettings(Section):
     predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
     temperature: bool = False
     surest: bool = False
+    expected: bool = True
     budgets: tuple[Share, ...] = (0.5, 0.3, 0.4, 0.6)
     losses: tuple[Annotated[float, Field(ge=0)], ...] = (0.5,)
     guarantees: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = ()

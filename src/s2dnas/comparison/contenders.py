@@ -51,7 +51,7 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
     for step in ("search", "train", "calibrate", "evaluate"):
         do(run, step)
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
-    found = by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets)
+    found = _by_thresholds(run, settings, calibrate, test)
     shared = ["shared"] if run.settings.search.weights == "shared" else []
     measured = _measured(run, found, trained(run), *shared, "train")
     return measured.model_copy(update={"search_seconds": search_seconds(run)})
@@ -62,24 +62,24 @@ def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
     start = "static" if run.settings.start == "shared" else run.settings.start
     net = starting(run, run.space.uniform(), start)
     fit_plan(run, "naive-uniform", net, run.settings.continued)
-    return _by_thresholds(run, settings, "naive-uniform", built(run, net))
+    return _collected(run, settings, "naive-uniform", built(run, net))
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
     net = cascade(run.static_traced, run.static_graph, settings.cascade)
     fit_step(run, "naive-cascade", net, run.settings.continued, JointLoss())
-    return _by_thresholds(run, settings, "naive-cascade", net)
+    return _collected(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
         net = branchynets.branchynet(run.static_traced, settings.branchynet)
     fit_step(run, "branchynet", net, run.settings.continued, JointLoss(settings.branchynet.alpha))
-    return _by_thresholds(run, settings, "branchynet", net, branchynets.CONFIDENCE)
+    return _collected(run, settings, "branchynet", net, branchynets.CONFIDENCE)
 
 
 def _msdnet(run: Run, settings: CompareSettings) -> Measured:
-    return _by_thresholds(run, settings, "msdnet", _trained_msdnet(run, settings))
+    return _collected(run, settings, "msdnet", _trained_msdnet(run, settings))
 
 
 def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
@@ -136,11 +136,16 @@ def _trained_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
     return net
 
 
-def _by_thresholds(
+def _collected(
     run: Run, settings: CompareSettings, step: str, net: MultiExitNet, confidence: str | None = None
 ) -> Measured:
     calibrate, test = (_table(run, step, net, split, confidence) for split in ("calibrate", "test"))
-    return _measured(run, by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets), net, step)
+    return _measured(run, _by_thresholds(run, settings, calibrate, test), net, step)
+
+
+def _by_thresholds(run: Run, settings: CompareSettings, calibrate: ExitTable, test: ExitTable) -> Found:
+    expected = run.settings.exits.expected
+    return by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets, expected=expected)
 
 
 def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str | None = None) -> ExitTable:

@@ -49,9 +49,14 @@ class Measured(Part):
 Found = tuple[tuple[Point, ...], tuple[AtBudget, ...]]
 
 
-def by_thresholds(calibrate: ExitTable, test: ExitTable, static_macs: float, budgets: Sequence[float]) -> Found:
-    """What thresholds that were set on the calibration split give on the test split, without budgets out of reach."""
-    front = frontier(calibrate)
+def by_thresholds(
+    calibrate: ExitTable, test: ExitTable, static_macs: float, budgets: Sequence[float], *, expected: bool
+) -> Found:
+    """What thresholds that were set on the calibration split give on the test split, without budgets out of reach.
+
+    ``expected``: they are compared by expected answers, instead of counted ones.
+    """
+    front = frontier(calibrate, expected=expected)
     found = curve(front, test)
     points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(found.macs, found.accuracy, strict=True))
     at_budgets = []

@@ -45,7 +45,7 @@ class Archive:
         stages, samples = grid.levels.shape
         self._thresholds = grid.thresholds
         self._macs = np.full(samples + 1, np.inf)
-        self._macs[int(grid.correct[-1].sum())] = grid.macs[-1] * samples
+        self._macs[round(float(grid.correct[-1].sum()))] = grid.macs[-1] * samples
         self._choices = np.empty((samples + 1, stages), dtype=np.intp)
         self._choices[:] = grid.sizes - 1
 

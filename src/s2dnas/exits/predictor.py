@@ -50,20 +50,20 @@ class Predictor:
     def scores(self, probabilities: FloatArray) -> FloatArray:
         """(N,): how likely stage J meets the target, given the probabilities (J, N, K) of the stages up to it."""
         bias, *weights = self.weights[len(probabilities) - 1]
-        return _sigmoid(bias + features(probabilities) @ np.array(weights))
+        return sigmoid(bias + features(probabilities) @ np.array(weights))
 
 
 def fit_predictor(probabilities: FloatArray, labels: IntArray, target: str) -> Predictor:
     """What best tells from probabilities (S, N, K) which samples, with labels (N,), meet a target of ``TARGETS``."""
     met = TARGETS[target](probabilities.argmax(axis=-1) == labels)
     stages = range(len(probabilities))
-    return Predictor(tuple(_regression(features(probabilities[: stage + 1]), met[stage]) for stage in stages))
+    return Predictor(tuple(regression(features(probabilities[: stage + 1]), met[stage]) for stage in stages))
 
 
 def features(probabilities: FloatArray) -> FloatArray:
     """(N, F): what the last of the stages (J, N, K) shows; F is 3 for the first stage and 5 for later ones."""
     *earlier, last = probabilities
-    own = [_log_odds(max_probability(last)), margin(last), entropy(last)]
+    own = [log_odds(max_probability(last)), margin(last), entropy(last)]
     if not earlier:
         return np.stack(own, axis=1)
     answer = last.argmax(axis=-1)
@@ -72,7 +72,7 @@ def features(probabilities: FloatArray) -> FloatArray:
     return np.stack([*own, agreeing, np.log(np.maximum(given, SMALLEST)).mean(axis=0)], axis=1)
 
 
-def _regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
+def regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
     """Bias and weights by Newton's method, with Platt's targets: finite even if all samples meet the target."""
     centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
@@ -82,7 +82,7 @@ def _regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
     penalty = np.append(0.0, np.full(inputs.shape[1], RIDGE))
     weights = np.zeros(design.shape[1])
     for _ in range(NEWTON_STEPS):
-        chance = _sigmoid(design @ weights)
+        chance = sigmoid(design @ weights)
         slope = design.T @ (chance - wanted) + penalty * weights
         curvature = (design.T * (chance * (1 - chance))) @ design + np.diag(penalty + SMALLEST)
         weights = weights - np.linalg.solve(curvature, slope)
@@ -90,10 +90,12 @@ def _regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
     return (float(weights[0] - scaled @ centre), *map(float, scaled))
 
 
-def _log_odds(chances: FloatArray) -> FloatArray:
+def log_odds(chances: FloatArray) -> FloatArray:
+    """log(p / (1 - p)), finite for 0 and 1, too."""
     kept = np.clip(chances, SMALLEST, 1 - SMALLEST)
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
-def _sigmoid(values: FloatArray) -> FloatArray:
+def sigmoid(values: FloatArray) -> FloatArray:
+    """The chances whose log-odds are given."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))

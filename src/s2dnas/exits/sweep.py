@@ -20,7 +20,7 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Right answers and macs, each (T,), summed over the samples, for all T thresholds of one stage."""
+    """Right answers, whole ones, and macs, each (T,), over all samples, for all T thresholds of one stage."""
 
     correct: Index
     macs: FloatArray
@@ -31,7 +31,7 @@ class Grid:
     """The thresholds of a table: for each stage but the last, rising from 0 (all leave) to NEVER.
 
     A choice (S - 1,) picks one threshold per stage by its place. Sample n leaves at stage j
-    if ``levels[j, n] >= choice[j]``. ``correct`` is (S, N), ``macs`` (S,).
+    if ``levels[j, n] >= choice[j]``. ``correct`` in [0, 1] is (S, N), ``macs`` (S,).
     """
 
     thresholds: tuple[FloatArray, ...]
@@ -49,9 +49,10 @@ class Grid:
         return np.arange(self.correct.shape[1])
 
     @staticmethod
-    def of(table: ExitTable, resolution: int | None = None) -> "Grid":
+    def of(table: ExitTable, resolution: int | None = None, correct: FloatArray | None = None) -> "Grid":
         """All thresholds that decide differently, or at most ``resolution`` per stage, even in the share that leaves.
 
+        ``correct`` (S, N) is how likely stages are right about samples; without it, answers are counted.
         Raises SettingsError if the resolution is below 2 ("all leave" and "never" are always there).
         """
         if resolution is not None and resolution < 2:
@@ -59,7 +60,8 @@ class Grid:
         thresholds = tuple(candidates(scores, resolution) for scores in table.scores[:-1])
         levels = [np.searchsorted(t, s, side="right") - 1 for t, s in zip(thresholds, table.scores, strict=False)]
         shape = (table.num_stages - 1, table.num_samples)
-        return Grid(thresholds, np.array(levels, dtype=np.intp).reshape(shape), table.correct.astype(float), table.macs)
+        right = table.correct.astype(float) if correct is None else correct
+        return Grid(thresholds, np.array(levels, dtype=np.intp).reshape(shape), right, table.macs)
 
     def sweep(self, choice: Index, stage: int) -> Line:
         """What every threshold of ``stage`` gives, the other stages' thresholds staying as chosen."""
@@ -69,8 +71,8 @@ class Grid:
         levels = self.levels[stage][reaching]
         gains = np.bincount(levels, self.correct[stage][reaching] - right[reaching], self.sizes[stage])
         costs = np.bincount(levels, self.macs[stage] - macs[reaching], self.sizes[stage])
-        correct = right.sum() + _suffix_sums(gains)  # whole numbers, exact in float64
-        return Line(correct.astype(np.intp), macs.sum() + _suffix_sums(costs))
+        correct = right.sum() + _suffix_sums(gains)  # where answers are counted, whole numbers, exact in float64
+        return Line(correct.round().astype(np.intp), macs.sum() + _suffix_sums(costs))
 
     def _without(self, choice: Index, stage: int) -> Index:
         """(N,): where each sample leaves if nobody may leave at ``stage``."""

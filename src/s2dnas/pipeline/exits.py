@@ -82,8 +82,8 @@ def rules(run: Run) -> dict[str, ExitRule]:
 
 def _targets(run: Run, table: ExitTable, static: float) -> dict[str, Choice]:
     """How the rule of each target is chosen that is to be met on the calibration split, where static is so accurate."""
-    exits, front = run.settings.exits, frontier(table)
-    macs = run.static_graph.macs
+    exits, macs = run.settings.exits, run.static_graph.macs
+    front = frontier(table, expected=exits.expected)
     budgets = {f"macs <= {share:.0%} of static": partial(for_budget, front, share * macs) for share in exits.budgets}
     floors = {
         f"at most {points:g} points under static": partial(for_accuracy, front, static - points / 100)

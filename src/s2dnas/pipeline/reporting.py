@@ -46,7 +46,7 @@ def _content(run: Run) -> dict[str, object]:
     calibrated = read_json(run.finished("rules.json"), "rules")
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
     entries = read_journal(run.finished("journal.jsonl"))
-    points = curve(frontier(calibrate), test)
+    points = curve(frontier(calibrate, expected=run.settings.exits.expected), test)
     return {
         "model": run.start.model,
         "data": run.start.data,
