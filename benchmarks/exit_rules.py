@@ -126,7 +126,7 @@ def contenders() -> dict[str, tuple[Fit, Family]]:
     smooth = partial(jointly, expected=True)
     expected = {
         "max_probability, expected answers": (Fit(), smooth),
-        "margin, temperature, expected answers": (Fit("margin", temperature=True), smooth),
+        "margin, expected answers": (Fit("margin"), smooth),
     }
     others: dict[str, tuple[Fit, Family]] = {"q-family": (Fit(), q_family), "greedy grid": (Fit(), greedy_family)}
     return {**measures, **warmed, **predictors, **surest, **expected, **others}
