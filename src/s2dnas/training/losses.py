@@ -29,7 +29,7 @@ class LossWeights:
     distillation: float = 0.5
     temperature: float = 3.0
     from_last: float = 0.0
-    features: float = 0.0
+    features: float = 2.0
     survivors: float = 0.0
     label_smoothing: float = 0.0
 
