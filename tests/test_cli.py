@@ -260,7 +260,11 @@ def test_copies_that_a_network_cannot_have_are_refused_before_work_starts(
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [(["start=shared"], "there is no shared network"), (["fade=0.5"], "has none: set fade=0")],
+    [
+        (["start=shared"], "there is no shared network"),
+        (["fade=0.5"], "has none: set fade=0"),
+        (["search.stage_limits=[0.1,0.2,0.3,0.4]"], "for 3 stages; give one per stage"),
+    ],
 )
 def test_settings_that_do_not_fit_together_are_refused(
     settings: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -268,6 +272,15 @@ def test_settings_that_do_not_fit_together_are_refused(
     assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path / "run"), *settings) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_limits_that_no_plan_keeps_are_told_with_the_nearest_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = ["run", "resnet20", "digits", "--out", str(tmp_path / "run"), "--until", "search", *PLAIN]
+    assert s2dnas(monkeypatch, *start, "search.evaluations=2", "search.stage_limits=[0.001]") == 1
+    assert "none of the 2 plans" in (said := capsys.readouterr().err)
+    assert "the nearest has 0." in said
 
 
 def test_equal_training_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
