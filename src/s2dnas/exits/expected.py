@@ -7,18 +7,14 @@ regression of right answers on scores tells the same with less noise; its sum ov
 import numpy as np
 
 from s2dnas.exits.confidence import FloatArray
-from s2dnas.exits.predictor import log_odds, regression, sigmoid
+from s2dnas.exits.logistic import chances, log_odds, regression
 from s2dnas.exits.table import ExitTable
 
 
 def expected_correct(table: ExitTable) -> FloatArray:
     """(S, N): by a logistic regression per stage on its scores, and on how the stages before it answered."""
-    return np.stack([_expected(_features(table, stage), table.correct[stage]) for stage in range(table.num_stages)])
-
-
-def _expected(inputs: FloatArray, right: np.ndarray) -> FloatArray:
-    bias, *weights = regression(inputs, right)
-    return sigmoid(bias + inputs @ np.array(weights))
+    inputs = [_features(table, stage) for stage in range(table.num_stages)]
+    return np.stack([chances(regression(own, right), own) for own, right in zip(inputs, table.correct, strict=True)])
 
 
 def _features(table: ExitTable, stage: int) -> FloatArray:

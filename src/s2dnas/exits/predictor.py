@@ -7,13 +7,7 @@ import numpy as np
 
 from s2dnas.errors import SettingsError
 from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray, entropy, margin, max_probability
-
-SMALLEST = 1e-12
-"""Probabilities are kept this far from 0 and 1 before logarithms are taken."""
-RIDGE = 1.0
-"""Penalty on the squared weights of standardised features, in units of samples."""
-NEWTON_STEPS = 30
-
+from s2dnas.exits.logistic import SMALLEST, chances, log_odds, regression
 
 Target = Callable[[BoolArray], BoolArray]
 
@@ -49,8 +43,7 @@ class Predictor:
 
     def scores(self, probabilities: FloatArray) -> FloatArray:
         """(N,): how likely stage J meets the target, given the probabilities (J, N, K) of the stages up to it."""
-        bias, *weights = self.weights[len(probabilities) - 1]
-        return sigmoid(bias + features(probabilities) @ np.array(weights))
+        return chances(self.weights[len(probabilities) - 1], features(probabilities))
 
 
 def fit_predictor(probabilities: FloatArray, labels: IntArray, target: str) -> Predictor:
@@ -70,32 +63,3 @@ def features(probabilities: FloatArray) -> FloatArray:
     agreeing = np.mean(np.argmax(earlier, axis=-1) == answer, axis=0)
     given = np.take_along_axis(np.array(earlier), answer[None, :, None], axis=-1)[..., 0]
     return np.stack([*own, agreeing, np.log(np.maximum(given, SMALLEST)).mean(axis=0)], axis=1)
-
-
-def regression(inputs: FloatArray, met: BoolArray) -> tuple[float, ...]:
-    """Bias and weights by Newton's method, with Platt's targets: finite even if all samples meet the target."""
-    centre, spread = inputs.mean(axis=0), inputs.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    design = np.column_stack([np.ones(len(inputs)), (inputs - centre) / spread])
-    hits = met.sum()
-    wanted = np.where(met, (hits + 1) / (hits + 2), 1 / (len(met) - hits + 2))
-    penalty = np.append(0.0, np.full(inputs.shape[1], RIDGE))
-    weights = np.zeros(design.shape[1])
-    for _ in range(NEWTON_STEPS):
-        chance = sigmoid(design @ weights)
-        slope = design.T @ (chance - wanted) + penalty * weights
-        curvature = (design.T * (chance * (1 - chance))) @ design + np.diag(penalty + SMALLEST)
-        weights = weights - np.linalg.solve(curvature, slope)
-    scaled = weights[1:] / spread
-    return (float(weights[0] - scaled @ centre), *map(float, scaled))
-
-
-def log_odds(chances: FloatArray) -> FloatArray:
-    """log(p / (1 - p)), finite for 0 and 1, too."""
-    kept = np.clip(chances, SMALLEST, 1 - SMALLEST)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
-
-
-def sigmoid(values: FloatArray) -> FloatArray:
-    """The chances whose log-odds are given."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * values)))

@@ -46,6 +46,7 @@ def _content(run: Run) -> dict[str, object]:
     calibrated = read_json(run.finished("rules.json"), "rules")
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
     entries = read_journal(run.finished("journal.jsonl"))
+    searching = search_seconds(run)
     points = curve(frontier(calibrate, expected=run.settings.exits.expected), test)
     return {
         "model": run.start.model,
@@ -73,7 +74,7 @@ def _content(run: Run) -> dict[str, object]:
         "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
         "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
         "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
-        "search": _search(run, entries, _seconds(history["shared"])),
+        "search": _search(run, entries, _seconds(history["shared"]), searching),
         "training": {
             "epochs": len(history["train"]),
             "seconds": _seconds(history["train"]),
@@ -81,7 +82,7 @@ def _content(run: Run) -> dict[str, object]:
         },
         "seconds": {
             **{step: _seconds(records) for step, records in history.items() if records},
-            "search": search_seconds(run),
+            "search": searching,
             "calibrate": calibrated["seconds"],
             "evaluate": accuracy["seconds"],
         },
@@ -138,10 +139,10 @@ def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -
     return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
 
 
-def _search(run: Run, entries: list[Entry], shared_seconds: float) -> dict[str, object]:
+def _search(run: Run, entries: list[Entry], shared_seconds: float, searching: float) -> dict[str, object]:
     return {
         "evaluations": len(entries),
-        "seconds": shared_seconds + search_seconds(run),
+        "seconds": shared_seconds + searching,
         "shared_seconds": shared_seconds,
         "trial_seconds": trial_seconds(run),
         "strategy": run.settings.search.strategy,
