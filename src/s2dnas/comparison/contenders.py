@@ -29,7 +29,7 @@ from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
-from s2dnas.training.checkpoint import read_history
+from s2dnas.training.checkpoint import read_history, training_seconds
 from s2dnas.training.recipe import Recipe
 
 Contender = Callable[[Run, CompareSettings], Measured]
@@ -171,5 +171,5 @@ def _measured(run: Run, found: Found, net: nn.Module, *steps: str) -> Measured:
         at_budgets=at_budgets,
         params=sum(p.numel() for p in net.parameters()),
         epochs=len(history),
-        seconds=sum(record.seconds for record in history),
+        seconds=training_seconds(history),
     )

@@ -20,7 +20,7 @@ from s2dnas.report.images import Gallery
 from s2dnas.report.write import write_report
 from s2dnas.search.journal import Entry, read_journal
 from s2dnas.space.plan import Plan
-from s2dnas.training.checkpoint import EpochRecord, read_history
+from s2dnas.training.checkpoint import EpochRecord, read_history, training_seconds
 
 _SHOWN = 8
 
@@ -58,14 +58,14 @@ def _content(run: Run) -> dict[str, object]:
             "calibrate_accuracy": calibrated["static_accuracy"],
             "macs": run.static_graph.macs,
             "params": sum(p.numel() for p in run.static.parameters()),
-            "seconds": _seconds(history["static"]),
+            "seconds": training_seconds(history["static"]),
             "epochs": len(history["static"]),
             "given_weights": run.start.weights is not None,
         },
         "static_equal": {
             "accuracy": accuracy["equal"],
             "epochs": len(history["equal"]),
-            "seconds": _seconds(history["equal"]),
+            "seconds": training_seconds(history["equal"]),
         }
         if "equal" in accuracy
         else None,
@@ -74,14 +74,14 @@ def _content(run: Run) -> dict[str, object]:
         "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
         "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
         "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
-        "search": _search(run, entries, _seconds(history["shared"]), searching),
+        "search": _search(run, entries, training_seconds(history["shared"]), searching),
         "training": {
             "epochs": len(history["train"]),
-            "seconds": _seconds(history["train"]),
+            "seconds": training_seconds(history["train"]),
             "history": [_epoch(record) for record in history["train"]],
         },
         "seconds": {
-            **{step: _seconds(records) for step, records in history.items() if records},
+            **{step: training_seconds(records) for step, records in history.items() if records},
             "search": searching,
             "calibrate": calibrated["seconds"],
             "evaluate": accuracy["seconds"],
@@ -119,10 +119,6 @@ def _epoch(record: EpochRecord) -> dict[str, object]:
         "images_per_second": record.images_per_second,
         "stage_accuracy": tuple(record.metrics.values()),
     }
-
-
-def _seconds(history: list[EpochRecord]) -> float:
-    return sum(record.seconds for record in history)
 
 
 def _stages(run: Run, test: ExitTable) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from s2dnas.pipeline.training import fit_plan
 from s2dnas.search.journal import Entry, Score
 from s2dnas.search.loop import best
 from s2dnas.space.plan import Plan
-from s2dnas.training.checkpoint import read_history
+from s2dnas.training.checkpoint import read_history, training_seconds
 
 
 def tried(run: Run, plan: Plan) -> MultiStageNet:
@@ -36,5 +36,4 @@ def winner(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Scor
 
 def trial_seconds(run: Run) -> float:
     """How long the finalists were trained, all together."""
-    histories = [read_history(path) for path in run.folder.glob(f"trials/*/{CHECKPOINT}")]
-    return sum(record.seconds for history in histories for record in history)
+    return sum(training_seconds(read_history(path)) for path in run.folder.glob(f"trials/*/{CHECKPOINT}"))

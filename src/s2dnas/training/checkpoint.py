@@ -1,7 +1,7 @@
 """The state of a training on disk: one safetensors file, whole or absent, never pickled."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -94,6 +94,11 @@ def load_checkpoint(
 def _like(parameter: Tensor, found: Tensor) -> Tensor:
     """On the parameter's device and laid out as it is; a count of steps stays where it was."""
     return torch.empty_like(parameter).copy_(found) if found.shape == parameter.shape else found
+
+
+def training_seconds(history: Iterable[EpochRecord]) -> float:
+    """How long the epochs took, all together."""
+    return sum(record.seconds for record in history)
 
 
 def read_history(path: Path) -> list[EpochRecord]:
