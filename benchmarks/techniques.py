@@ -12,7 +12,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from s2dnas.artifacts import read_json, write_json
+from rows import add
+
 from s2dnas.comparison.measured import by_thresholds
 from s2dnas.config import changed, load_settings
 from s2dnas.exits import ExitTable
@@ -65,7 +66,7 @@ def main() -> None:
     for name, pairs in variants.items():
         key = {"technique": name, "seed": run.settings.seed, "epochs": given.epochs}
         row = {**key, **measured(run, pairs, given.epochs)}
-        add(given.json, row)
+        add(given.json, "techniques", row, tuple(key), shares=SHARES, plain=PLAIN)
         print(json.dumps(row), flush=True)
 
 
@@ -94,14 +95,6 @@ def prepared(run: Run, pairs: tuple[str, ...], epochs: int) -> Run:
         shutil.copy(run.checkpoint("static"), folder / "static" / CHECKPOINT)
     variant.space.uniform(SHARES).save(folder / "plan.json")
     return variant
-
-
-def add(path: Path, row: dict[str, object]) -> None:
-    """Put a row into the file; one of the same technique, seed and epochs is replaced."""
-    rows = read_json(path, "techniques")["rows"] if path.exists() else []
-    same = ("technique", "seed", "epochs")
-    rows = [other for other in rows if any(other[key] != row[key] for key in same)] + [row]
-    write_json(path, "techniques", {"shares": SHARES, "plain": PLAIN, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ class ExitSettings(Section):
     ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
     """
 
-    confidence: Literal[tuple(CONFIDENCES)] = "max_probability"  # type: ignore[valid-type]
+    confidence: Literal[tuple(CONFIDENCES)] = "margin"  # type: ignore[valid-type]
     predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
     temperature: bool = False
     surest: bool = False

@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from s2dnas.baselines.lccl import LcclSettings, label_loss, lccl
+from s2dnas.baselines.lccl import LcclSettings, lccl
 from s2dnas.baselines.sparse_conv import sparse_conv
 from s2dnas.errors import ModelError, SettingsError
 from s2dnas.exits import Outcomes
 from s2dnas.models.registry import build
 from s2dnas.models.resnet import ResNet
+from s2dnas.training.losses import LabelLoss
 
 IMAGE = (3, 8, 8)
 
@@ -65,7 +66,7 @@ def test_it_learns_and_gradients_reach_every_parameter(gate: str) -> None:
     losses = []
     for _ in range(8):
         optimizer.zero_grad()
-        loss = label_loss(net, images, labels, torch.Generator())
+        loss = LabelLoss()(net, images, labels, torch.Generator())
         loss.backward()
         if not losses:
             assert [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []

@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import nn
 
 from command import s2dnas
 from s2dnas.comparison import contenders
@@ -13,6 +15,11 @@ from s2dnas.comparison.plot import visible
 from s2dnas.comparison.settings import METHODS, CompareSettings, load_comparison
 from s2dnas.comparison.table import markdown
 from s2dnas.errors import SettingsError
+from s2dnas.exits import ExitTable
+from s2dnas.pipeline import training
+from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.training import fit_step
+from s2dnas.training.recipe import Recipe
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "compare").rglob("*.toml"))
 TINY = """
@@ -85,6 +92,27 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
     assert "other settings" in capsys.readouterr().err
+
+
+def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidence(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, smoothed = {}, {}
+
+    def observed(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Any, *others: Any) -> None:
+        rates[step], smoothed[step] = recipe.learning_rate, getattr(loss, "label_smoothing", None)
+        fit_step(run, step, module, recipe, loss, *others)
+
+    monkeypatch.setattr(contenders, "fit_step", observed)
+    monkeypatch.setattr(training, "fit_step", observed)
+    methods = "methods=['naive-cascade', 'msdnet', 'msdnet-q']"
+    small = ["msdnet_rate=0.07", "msdnet.blocks=2", "run.static.learning_rate=0.03", "run.loss.label_smoothing=0.2"]
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), methods, *small) == 0
+    assert rates["static"] == 0.03
+    assert rates["msdnet"] == 0.07
+    assert smoothed == dict.fromkeys(("static", "equal", "naive-cascade", "msdnet"), 0.2)
+    used = {name: ExitTable.load(tmp_path / "seed-0" / name / "test.npz").confidence for name in ("msdnet", "msdnet-q")}
+    assert used == {"msdnet": "margin", "msdnet-q": "max_probability"}
 
 
 def test_a_method_that_does_not_apply_says_so(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

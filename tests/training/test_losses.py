@@ -5,10 +5,10 @@ import numpy.typing as npt
 import pytest
 import torch
 from scipy.special import log_softmax
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError
-from s2dnas.training.losses import LossWeights, feature_gap, multi_exit_loss
+from s2dnas.training.losses import LabelLoss, LossWeights, feature_gap, multi_exit_loss
 
 Array = npt.NDArray[np.float64]
 STAGES, SAMPLES, CLASSES = 3, 5, 4
@@ -123,6 +123,12 @@ def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels
     loss = multi_exit_loss(logits, labels, None, LossWeights(label_smoothing=0.1))
     spread = -log_softmax(logits.numpy(), -1).mean() * STAGES
     assert float(loss) == pytest.approx(0.9 * cross_entropies(logits, labels).sum() + 0.1 * spread, rel=1e-6)
+
+
+def test_a_network_with_one_answer_learns_as_one_stage_does(logits: Tensor, labels: Tensor) -> None:
+    loss = LabelLoss(0.1)(nn.Identity(), logits[0], labels, torch.Generator())
+    joint = multi_exit_loss(logits[:1], labels, None, LossWeights(label_smoothing=0.1))
+    assert float(loss) == pytest.approx(float(joint), rel=1e-6)
 
 
 @pytest.mark.parametrize(

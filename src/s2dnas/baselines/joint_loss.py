@@ -13,7 +13,9 @@ class JointLoss:
     """The sum over exits of ``alpha``_i times the cross-entropy of exit i; no ``alpha``: 1 each."""
 
     alpha: tuple[float, ...] = ()
+    label_smoothing: float = 0.0
 
     def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, _: torch.Generator) -> Tensor:
         """The scalar that the training loop minimises. Raises SettingsError if alpha is not one weight per exit."""
-        return multi_exit_loss(net(images), labels, None, LossWeights(alpha=self.alpha))
+        weights = LossWeights(alpha=self.alpha, label_smoothing=self.label_smoothing)
+        return multi_exit_loss(net(images), labels, None, weights)

@@ -82,11 +82,6 @@ def lccl(model: nn.Module, settings: LcclSettings, image_shape: tuple[int, int, 
     return LcclNet(model, settings, image_shape)
 
 
-def label_loss(net: nn.Module, images: Tensor, labels: Tensor, _: torch.Generator) -> Tensor:
-    """The cross-entropy, as a loss for the training loop."""
-    return F.cross_entropy(net(images), labels)
-
-
 class _Gated(nn.Module):
     """Images (N, C, H, W) to logits (N, K) and what each sample's gated convolutions cost (N,)."""
 

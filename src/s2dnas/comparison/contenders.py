@@ -11,12 +11,12 @@ from torch import nn
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.baselines import branchynet as branchynets
+from s2dnas.baselines import msdnet as msdnets
 from s2dnas.baselines.adaptive import AdaptiveNet, evaluate
 from s2dnas.baselines.blockdrop import blockdrop
 from s2dnas.baselines.blockdrop_training import CurriculumLoss, FinetuningLoss
 from s2dnas.baselines.joint_loss import JointLoss
-from s2dnas.baselines.lccl import label_loss, lccl
-from s2dnas.baselines.msdnet import msdnet
+from s2dnas.baselines.lccl import lccl
 from s2dnas.baselines.naive import cascade
 from s2dnas.baselines.q_family import q_family
 from s2dnas.comparison.measured import Found, Measured, by_outcomes, by_rules, by_thresholds
@@ -30,6 +30,7 @@ from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
 from s2dnas.training.checkpoint import read_history, training_seconds
+from s2dnas.training.losses import LabelLoss
 from s2dnas.training.recipe import Recipe
 
 Contender = Callable[[Run, CompareSettings], Measured]
@@ -67,14 +68,14 @@ def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
     net = cascade(run.static_traced, run.static_graph, settings.cascade)
-    fit_step(run, "naive-cascade", net, run.settings.continued, JointLoss())
+    fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run))
     return _collected(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
         net = branchynets.branchynet(run.static_traced, settings.branchynet)
-    fit_step(run, "branchynet", net, run.settings.continued, JointLoss(settings.branchynet.alpha))
+    fit_step(run, "branchynet", net, run.settings.continued, _joint_loss(run, settings.branchynet.alpha))
     return _collected(run, settings, "branchynet", net, branchynets.CONFIDENCE)
 
 
@@ -83,9 +84,9 @@ def _msdnet(run: Run, settings: CompareSettings) -> Measured:
 
 
 def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
-    """The same network as ``msdnet``, with thresholds of its own kind."""
+    """The same network as ``msdnet``, with thresholds and confidence of its own kind."""
     net = _trained_msdnet(run, settings)
-    calibrate, test = (_table(run, "msdnet", net, split) for split in ("calibrate", "test"))
+    calibrate, test = (_table(run, "msdnet-q", net, split, msdnets.CONFIDENCE) for split in ("calibrate", "test"))
     found = by_rules(q_family(calibrate), calibrate, test, run.static_graph.macs, settings.budgets)
     return _measured(run, found, net, "msdnet")
 
@@ -93,7 +94,7 @@ def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
 def _lccl(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("lccl"):
         net = lccl(run.static, settings.lccl, run.splits.train.image_shape)
-    fit_step(run, "lccl", net, _from_scratch(run), label_loss)
+    fit_step(run, "lccl", net, _from_scratch(run), LabelLoss(run.settings.loss.label_smoothing))
     return _adaptive(run, settings, net, "lccl")
 
 
@@ -129,10 +130,16 @@ def _from_scratch(run: Run) -> Recipe:
     return replace(static, epochs=static.epochs + run.settings.continued.epochs)
 
 
+def _joint_loss(run: Run, alpha: tuple[float, ...] = ()) -> JointLoss:
+    return JointLoss(alpha, run.settings.loss.label_smoothing)
+
+
 def _trained_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
     with run.drawing("msdnet"):
-        net = msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
-    fit_step(run, "msdnet", net, _from_scratch(run), JointLoss())
+        net = msdnets.msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
+    recipe = _from_scratch(run)
+    rate = settings.msdnet_rate or recipe.learning_rate
+    fit_step(run, "msdnet", net, replace(recipe, learning_rate=rate), _joint_loss(run))
     return net
 
 

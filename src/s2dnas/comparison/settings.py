@@ -22,8 +22,9 @@ class CompareSettings(Section):
     Without ``methods``, the static network alone is trained.
 
     ``budgets``: shares of the static macs at which accuracies are tabulated. ``published``: the data set whose
-    published curves are drawn beside ours; only where the data are the same. ``blockdrop_rate``: AdamW's learning
-    rate in its curriculum, ten times that of its finetuning, as in its authors' code.
+    published curves are drawn beside ours; only where the data are the same. ``msdnet_rate``: its learning rate (None:
+    the static network's). ``blockdrop_rate``: AdamW's learning rate in its curriculum, ten times that of its
+    finetuning, as in its authors' code.
     """
 
     model: str
@@ -39,6 +40,7 @@ class CompareSettings(Section):
     cascade: CascadeSettings = CascadeSettings()
     lccl: LcclSettings = LcclSettings()
     blockdrop: BlockdropSettings = BlockdropSettings()
+    msdnet_rate: Annotated[float, Field(gt=0)] | None = None
     blockdrop_rate: Annotated[float, Field(gt=0)] = 1e-3
 
 

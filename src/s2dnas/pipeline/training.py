@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2dnas.evaluation.collect import collect, static_accuracy
@@ -16,7 +15,7 @@ from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
 from s2dnas.training.loop import Objective, fit, unprepared
-from s2dnas.training.losses import feature_gap, multi_exit_loss
+from s2dnas.training.losses import LabelLoss, feature_gap, multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
@@ -105,13 +104,10 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
 
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
-    def loss(net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
-        return F.cross_entropy(net(x), y)
-
     def validate() -> dict[str, float]:
         return {"accuracy": static_accuracy(model, run.plain(run.splits.search))}
 
-    fit_step(run, step, model, recipe, loss, validate)
+    fit_step(run, step, model, recipe, LabelLoss(run.settings.loss.label_smoothing), validate)
 
 
 def fit_step(

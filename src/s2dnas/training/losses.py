@@ -1,4 +1,4 @@
-"""What a multi-exit network is trained for."""
+"""What networks are trained for."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError, require
 
@@ -20,7 +20,8 @@ class LossWeights:
     ``temperature`` softens both sides. ``from_last`` is added for every earlier stage: distillation from the last one.
     ``survivors`` in [0, 1]: from counting every sample alike in every stage to counting it by its chance to get there.
     ``features``: how strongly features are drawn to the static network's when a training begins; 0 when it ends.
-    ``label_smoothing`` in [0, 1) is the share of the labels that is spread over all classes.
+    ``label_smoothing`` in [0, 1) is the share of the labels that is spread over all classes; in every training of a run
+    and of a comparison, the static network's as well.
     Raises SettingsError for a value out of range.
     """
 
@@ -61,6 +62,17 @@ def _weights(name: str, alpha: tuple[float, ...], num_stages: int) -> tuple[floa
             "or none"
         )
     return alpha
+
+
+@dataclass(frozen=True)
+class LabelLoss:
+    """The cross-entropy of a network with one answer; ``label_smoothing`` as in ``LossWeights``."""
+
+    label_smoothing: float = 0.0
+
+    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, _: torch.Generator) -> Tensor:
+        """The scalar that the training loop minimises, for images (N, C, H, W) and labels (N,)."""
+        return F.cross_entropy(net(images), labels, label_smoothing=self.label_smoothing)
 
 
 def multi_exit_loss(
