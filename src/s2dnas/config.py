@@ -3,11 +3,12 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
@@ -24,12 +25,26 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Section(BaseModel):
-    """Frozen; an unknown key is refused."""
+    """Frozen; an unknown key is refused; what a recipe or the like does not say is as in the section's default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _on_top_of_defaults(cls, content: Any) -> Any:
+        if not isinstance(content, Mapping):
+            return content
+        return {name: _completed(value, cls.model_fields.get(name)) for name, value in content.items()}
+
 
 Kind = TypeVar("Kind", bound=Section)
+
+
+def _completed(value: Any, field: FieldInfo | None) -> Any:
+    default = field.default if field is not None else None
+    if isinstance(value, Mapping) and is_dataclass(default) and not isinstance(default, type):
+        return {**asdict(default), **value}
+    return value
 
 
 class DataSettings(Section):
@@ -131,7 +146,7 @@ class Settings(Section):
     augmentation: Augmentation = Augmentation()
     static: Recipe = Recipe(epochs=30)
     shared: Recipe = Recipe(epochs=8, learning_rate=0.05)
-    train: Recipe = Recipe(epochs=30, learning_rate=0.05)
+    train: Recipe = Recipe(epochs=30)
     loss: LossWeights = LossWeights()
     space: SpaceSettings = SpaceSettings()
     search: SearchSettings = SearchSettings()

@@ -1,9 +1,12 @@
 """The learning rate rises, then falls as a cosine does, to nothing."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2dnas.config import Settings, changed, load_settings
 from s2dnas.errors import SettingsError
 from s2dnas.training.recipe import Recipe
 
@@ -20,6 +23,15 @@ def test_a_cosine_to_zero_follows() -> None:
     assert recipe.rate(4) == pytest.approx(0.4 * (1 + 0.5**0.5) / 2)
     assert recipe.rate(6) == pytest.approx(0.2)
     assert recipe.rate(10) == pytest.approx(0)
+
+
+def test_what_a_recipe_does_not_say_is_as_in_its_own_default_not_in_another_recipes() -> None:
+    given = load_settings(None, ["shared.epochs=3", "search.trial.learning_rate=0.01"])
+    default = Settings()
+    assert given.shared == replace(default.shared, epochs=3)
+    assert default.shared.learning_rate != default.static.learning_rate
+    assert given.search.trial == replace(default.search.trial, learning_rate=0.01)
+    assert load_settings(None, changed(given)) == given
 
 
 def test_without_warm_up_it_starts_at_the_top() -> None:
