@@ -119,16 +119,19 @@ def contenders() -> dict[str, tuple[Fit, Family]]:
     warmed = {f"{name}, temperature": (Fit(name, temperature=True), jointly) for name in CONFIDENCES}
     predictors = {f"predictor of {target}": (Fit(predictor=target), jointly) for target in TARGETS}
     surest = {
-        "surest so far": (Fit(surest=True), jointly),
-        "surest so far, temperature": (Fit(surest=True, temperature=True), jointly),
-        "surest so far, predictor": (Fit(surest=True, predictor="correctness"), jointly),
+        "surest so far": (Fit(BASE, surest=True), jointly),
+        "surest so far, temperature": (Fit(BASE, surest=True, temperature=True), jointly),
+        "surest so far, predictor": (Fit(BASE, surest=True, predictor="correctness"), jointly),
     }
     smooth = partial(jointly, expected=True)
     expected = {
-        "max_probability, expected answers": (Fit(), smooth),
+        "max_probability, expected answers": (Fit(BASE), smooth),
         "margin, expected answers": (Fit("margin"), smooth),
     }
-    others: dict[str, tuple[Fit, Family]] = {"q-family": (Fit(), q_family), "greedy grid": (Fit(), greedy_family)}
+    others: dict[str, tuple[Fit, Family]] = {
+        "q-family": (Fit(BASE), q_family),
+        "greedy grid": (Fit(BASE), greedy_family),
+    }
     return {**measures, **warmed, **predictors, **surest, **expected, **others}
 
 

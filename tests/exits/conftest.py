@@ -19,8 +19,8 @@ def _logits(num_samples: int, num_stages: int, seed: int = 0) -> tuple[np.ndarra
     return 2 * logits, labels, np.linspace(10e6, 40e6, num_stages).round()
 
 
-def _trained(num_samples: int, num_stages: int, seed: int = 0) -> ExitTable:
-    return ExitTable.from_logits(*_logits(num_samples, num_stages, seed))
+def _trained(num_samples: int, num_stages: int, seed: int = 0, confidence: str = "max_probability") -> ExitTable:
+    return ExitTable.from_logits(*_logits(num_samples, num_stages, seed), confidence)
 
 
 @pytest.fixture(scope="session")

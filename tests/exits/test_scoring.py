@@ -208,7 +208,7 @@ def test_fewer_samples_than_folds_cannot_be_fitted(answered):
 def test_the_surest_stage_so_far_answers():
     chances = np.array([[0.9, 0.6, 0.7], [0.8, 0.6, 0.1], [0.95, 0.5, 0.6]])
     logits = np.log(np.stack([chances, 1 - chances], axis=-1))
-    scores, predictions = Scoring(surest=True).answers(logits)
+    scores, predictions = Scoring("max_probability", surest=True).answers(logits)
     np.testing.assert_allclose(scores, [[0.9, 0.6, 0.7], [0.9, 0.6, 0.9], [0.95, 0.6, 0.9]])
     assert predictions.tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 1]]
 

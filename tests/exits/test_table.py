@@ -59,7 +59,7 @@ def test_from_logits_scores_and_predicts_every_stage():
     table = ExitTable.from_logits(logits, [0, 0], [1, 2], "margin")
     np.testing.assert_allclose(table.scores, [[0.4, 0.2], [0.8, 0.6]])
     assert table.predictions.tolist() == [[0, 1], [0, 0]]
-    assert ExitTable.from_logits(logits, [0, 0], [1, 2]).confidence == "max_probability"
+    assert ExitTable.from_logits(logits, [0, 0], [1, 2]).confidence == "margin"
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (0, 3, 4), (2, 0, 4)])

@@ -7,7 +7,7 @@ regression of right answers on scores tells the same with less noise; its sum ov
 import numpy as np
 
 from s2dnas.exits.confidence import FloatArray
-from s2dnas.exits.logistic import chances, log_odds, regression
+from s2dnas.exits.logistic import SMALLEST, chances, regression
 from s2dnas.exits.table import ExitTable
 
 
@@ -18,9 +18,17 @@ def expected_correct(table: ExitTable) -> FloatArray:
 
 
 def _features(table: ExitTable, stage: int) -> FloatArray:
-    """(N, 1), later (N, 3): the log-odds of the score; the share of earlier stages that agree, their mean log-odds."""
-    own = log_odds(table.scores[stage])
+    """(N, 1), later (N, 3): the score; the share of earlier stages that agree, and their mean score; as evidence."""
+    own = _evidence(table.scores[stage])
     if not stage:
         return own[:, None]
     agreeing = np.mean(table.predictions[:stage] == table.predictions[stage], axis=0)
-    return np.stack([own, agreeing, log_odds(table.scores[:stage]).mean(axis=0)], axis=1)
+    return np.stack([own, agreeing, _evidence(table.scores[:stage]).mean(axis=0)], axis=1)
+
+
+def _evidence(scores: FloatArray) -> FloatArray:
+    """log((1 + s) / (1 - s)): of a margin, the log-odds of the first class against the second if there are no others.
+
+    Finite, and 0 for a score of 0, whose own log-odds would outweigh all other samples.
+    """
+    return 2 * np.arctanh(np.minimum(scores, 1 - SMALLEST))
