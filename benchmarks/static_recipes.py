@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 
 from rows import add
+from variants import variant
 
-from s2dnas.config import changed, load_settings
 from s2dnas.pipeline.exits import on_test
 from s2dnas.pipeline.opening import open_run
-from s2dnas.pipeline.run import Run, Start
+from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import do
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -43,11 +43,9 @@ def main() -> None:
 
 def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> float:
     """The accuracy on the test split after so many epochs."""
-    settings = load_settings(None, [*changed(run.settings), f"static.epochs={epochs}", *pairs])
-    folder = run.folder / "recipes" / "-".join([str(epochs), *pairs])
-    variant = open_run(folder, Start(run.start.model, run.start.data, run.start.weights, settings))
-    do(variant, "static")
-    return on_test(variant, variant.trained_static("static"))
+    own = variant(run, f"recipes/{'-'.join([str(epochs), *pairs])}", [f"static.epochs={epochs}", *pairs])
+    do(own, "static")
+    return on_test(own, own.trained_static("static"))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rows import add
+from variants import variant
 
 from s2dnas.comparison.measured import by_thresholds
-from s2dnas.config import changed, load_settings
 from s2dnas.exits import ExitTable
 from s2dnas.pipeline.opening import open_run
-from s2dnas.pipeline.run import CHECKPOINT, Run, Start
+from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.steps import do
 
 SHARES = (0.5, 0.25, 0.25)
@@ -72,11 +72,11 @@ def main() -> None:
 
 def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]:
     """Stage accuracies on the test split, and accuracies at budgets by thresholds of the calibration split."""
-    variant = prepared(run, pairs, epochs)
+    own = prepared(run, pairs, epochs)
     for step in ("train", "calibrate", "evaluate"):
-        if not (variant.folder / "test.npz").exists():
-            do(variant, step)
-    calibrate, test = (ExitTable.load(variant.folder / f"{name}.npz") for name in ("calibrate", "test"))
+        if not (own.folder / "test.npz").exists():
+            do(own, step)
+    calibrate, test = (ExitTable.load(own.folder / f"{name}.npz") for name in ("calibrate", "test"))
     _, at_budgets = by_thresholds(calibrate, test, run.static_graph.macs, BUDGETS, expected=True)
     return {
         "settings": pairs,
@@ -87,14 +87,13 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]
 
 def prepared(run: Run, pairs: tuple[str, ...], epochs: int) -> Run:
     """A run of its own: the same static network, the uniform plan, other settings."""
-    settings = load_settings(None, [*changed(run.settings), *PLAIN, f"train.epochs={epochs}", *pairs])
-    folder = run.folder / "techniques" / ("-".join([str(epochs), *pairs]).replace("/", "-") or "plain")
-    variant = open_run(folder, Start(run.start.model, run.start.data, run.start.weights, settings))
-    if not (folder / "static" / CHECKPOINT).exists():
-        (folder / "static").mkdir(exist_ok=True)
-        shutil.copy(run.checkpoint("static"), folder / "static" / CHECKPOINT)
-    variant.space.uniform(SHARES).save(folder / "plan.json")
-    return variant
+    name = "-".join([str(epochs), *pairs]).replace("/", "-")
+    own = variant(run, f"techniques/{name}", [*PLAIN, f"train.epochs={epochs}", *pairs])
+    if not own.checkpoint("static").exists():
+        own.checkpoint("static").parent.mkdir(exist_ok=True)
+        shutil.copy(run.checkpoint("static"), own.checkpoint("static"))
+    own.space.uniform(SHARES).save(own.folder / "plan.json")
+    return own
 
 
 if __name__ == "__main__":

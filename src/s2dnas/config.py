@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
 from s2dnas.exits import CONFIDENCES, TARGETS
-from s2dnas.exits.confidence import DEFAULT
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.strategy import STRATEGIES
 from s2dnas.space.order import ORDERS
@@ -104,7 +104,7 @@ class ExitSettings(Section):
     ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
     """
 
-    confidence: Literal[tuple(CONFIDENCES)] = DEFAULT  # type: ignore[valid-type]
+    confidence: Literal[tuple(CONFIDENCES)] = DEFAULT_CONFIDENCE  # type: ignore[valid-type]
     predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
     temperature: bool = False
     surest: bool = False

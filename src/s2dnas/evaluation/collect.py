@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.exits import AnyScoring, ExitTable
-from s2dnas.exits.confidence import DEFAULT
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.network.multi_exit import MultiExitNet
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 
-def collect(net: MultiExitNet, batches: Batches, confidence: AnyScoring = DEFAULT) -> ExitTable:
+def collect(net: MultiExitNet, batches: Batches, confidence: AnyScoring = DEFAULT_CONFIDENCE) -> ExitTable:
     """The exit table of a multi-exit network over a split: score and prediction per stage and sample."""
     logits, labels = stage_logits(net, batches)
     return ExitTable.from_logits(logits, labels, np.array(net.macs), confidence)

@@ -39,7 +39,7 @@ def entropy(probabilities: npt.ArrayLike) -> FloatArray:
 
 
 CONFIDENCES: dict[str, Confidence] = {"max_probability": max_probability, "margin": margin, "entropy": entropy}
-DEFAULT = "margin"
+DEFAULT_CONFIDENCE = "margin"
 """On or above max probability at every cost on the networks that were compared; nothing needs to be fitted."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import DataError, SettingsError, nearest
-from s2dnas.exits.confidence import DEFAULT, FloatArray, IntArray
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, FloatArray, IntArray
 from s2dnas.exits.predictor import TARGETS, fit_predictor
 from s2dnas.exits.scoring import AnyScoring, Scoring, shortened, spelt_out
 from s2dnas.exits.table import ExitTable
@@ -22,7 +22,7 @@ class Fit:
     ``surest``: a stage answers with the surest stage so far. Raises SettingsError if the target is unknown.
     """
 
-    measure: str = DEFAULT
+    measure: str = DEFAULT_CONFIDENCE
     temperature: bool = False
     predictor: str | None = None
     surest: bool = False

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits.confidence import DEFAULT, FloatArray, IntArray, confidence
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, FloatArray, IntArray, confidence
 from s2dnas.exits.predictor import Predictor
 from s2dnas.exits.temperature import tempered
 
@@ -23,7 +23,7 @@ class Scoring:
     Raises SettingsError if the measure is unknown, a temperature is not positive, or numbers of stages disagree.
     """
 
-    measure: str | Predictor = DEFAULT
+    measure: str | Predictor = DEFAULT_CONFIDENCE
     temperatures: tuple[float, ...] = ()
     surest: bool = False
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from s2dnas.artifacts import read_arrays, write_arrays
 from s2dnas.errors import ArtifactError, DataError, S2dnasError
-from s2dnas.exits.confidence import DEFAULT, BoolArray, FloatArray, IntArray
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, BoolArray, FloatArray, IntArray
 from s2dnas.exits.scoring import AnyScoring, from_text, shortened, spelt_out, to_text
 
 FORMAT = "s2dnas.exit_table"
@@ -46,7 +46,7 @@ class ExitTable:
         logits: npt.ArrayLike,
         labels: npt.ArrayLike,
         macs: npt.ArrayLike,
-        confidence: AnyScoring = DEFAULT,
+        confidence: AnyScoring = DEFAULT_CONFIDENCE,
         static: npt.ArrayLike | None = None,
     ) -> "ExitTable":
         """The table of logits (S, N, K), labels (N,) and cumulative macs (S,). Raises as the class does."""

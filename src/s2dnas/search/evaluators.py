@@ -8,7 +8,7 @@ import numpy as np
 
 from s2dnas.evaluation.collect import Batches, collect
 from s2dnas.exits import ExitTable, Frontier, best, frontier, operating_point
-from s2dnas.exits.confidence import DEFAULT, FloatArray
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, FloatArray
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.search.journal import Score
 from s2dnas.search.reward import reward
@@ -29,7 +29,7 @@ class Objective:
     static_macs: float
     budgets: tuple[float, ...]
     exponent: float = -0.07
-    confidence: str = DEFAULT
+    confidence: str = DEFAULT_CONFIDENCE
     resolution: int = 100
     stage_limits: tuple[float, ...] = ()
 
