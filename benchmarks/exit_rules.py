@@ -17,24 +17,19 @@ import numpy as np
 
 from s2dnas.artifacts import read_arrays, write_arrays, write_json
 from s2dnas.baselines.q_family import q_family
-from s2dnas.errors import BudgetError
-from s2dnas.evaluation.collect import stage_logits, static_predictions
-from s2dnas.exits import (
-    CONFIDENCES,
+from s2dnas.calibration import (
     TARGETS,
-    ExitRule,
-    ExitTable,
     Fit,
-    accuracy,
-    agreeing,
     calibration_table,
-    decide,
+    certify_accuracy,
+    certify_agreement,
     frontier,
     greedy_family,
-    mean_macs,
-    no_worse,
-    oracle,
+    hindsight,
 )
+from s2dnas.errors import BudgetError
+from s2dnas.evaluation.collect import stage_logits, static_predictions
+from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, accuracy, decide, mean_macs
 from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
@@ -145,7 +140,7 @@ def compared(calibrate: Answers, test: Answers, budgets: np.ndarray) -> list[Row
     weights = np.concatenate([np.ones((1, count)), drawn]) / count
     found = {name: _at(*contender, calibrate, test, budgets, weights) for name, contender in contenders().items()}
     rows = [_row(name, values, values - found[BASE]) for name, values in found.items()]
-    bound = oracle(ExitTable.from_logits(test.logits, test.labels, test.macs))
+    bound = hindsight(ExitTable.from_logits(test.logits, test.labels, test.macs))
     best = np.where(budgets >= bound.macs[0], np.interp(budgets, bound.macs, bound.accuracy), np.nan)
     return [*rows, _row("oracle", best[None], best[None] - found[BASE])]
 
@@ -192,8 +187,8 @@ def promises(calibrate: Answers, test: Answers, static_macs: float, divisions: i
         np.concatenate([getattr(part, name) for part in (calibrate, test)]) for name in ("labels", "static")
     )
     table = ExitTable.from_logits(logits, labels, calibrate.macs, BASE, static)
-    kinds = [("accuracy", no_worse, points / 100) for points in POINTS]
-    kinds += [("agreement", agreeing, 1 - share) for share in ALIKE]
+    kinds = [("accuracy", certify_accuracy, points / 100) for points in POINTS]
+    kinds += [("agreement", certify_agreement, 1 - share) for share in ALIKE]
     size = len(calibrate.labels) // 2
     rows = []
     for kind, promise, epsilon in kinds:

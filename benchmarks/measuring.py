@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.errors import S2dnasError
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.channels import Whole
 from s2dnas.graph.describe import describe
 from s2dnas.graph.trace import trace
-from s2dnas.models.registry import build as build_model
-from s2dnas.network.build import build
-from s2dnas.network.verify import as_if_trained, verify_plans
+from s2dnas.models.registry import create_model as build_model
 from s2dnas.space.cost import cost_model
 from s2dnas.space.division import search_space
-from s2dnas.space.order import ordered
+from s2dnas.space.order import by_importance
+from s2dnas.staged.build import build
+from s2dnas.verification.verify import as_if_trained, verify_plans
 
 NUM_CLASSES = 1000
 NUM_STAGES = 3
@@ -81,20 +81,20 @@ def _fill(row: Row, rng: np.random.Generator) -> None:
         traced = trace(model, example)
     row |= {"captured": True, "calls": sum(node.op == "call_function" for node in traced.graph.nodes)}
     with _timed(row, "analysis"):
-        graph = ordered(traced, analyse(traced))
+        graph = by_importance(analyse_channels(traced))
     row["peak_memory"] = max(_memory("VmHWM") - before, 0)
     row["model_memory"] = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    described = describe(traced, graph)
+    described = describe(graph)
     row |= {"macs": described.macs, "divisible": described.divisible_share, "couplings": len(graph.couplings)}
     _add_reason(row, what_stays_whole(graph.whole))
     space = search_space(graph, NUM_STAGES, MIN_WIDTH)
     plans = [space.sample(rng) for _ in range(NUM_PLANS)]
     with _timed(row, "build"):
-        build(traced, graph, plans[0])
+        build(graph, plans[0])
     cost = cost_model(graph)
     with _timed(row, "cost"):
         cost.macs(plans[0])
-    verification = verify_plans(model, traced, graph, plans, rng)
+    verification = verify_plans(model, graph, plans, rng)
     found = verification.to_dict()
     row |= {"oracle_error": found["oracle_error"], "macs_error": found["macs_error"], "proven": verification.passed}
     if verification.faults:

@@ -13,16 +13,16 @@ import torch
 
 from s2dnas.artifacts import write_json
 from s2dnas.evaluation.collect import collect
-from s2dnas.evaluation.norms import at_with_norms
-from s2dnas.graph.analysis import analyse
-from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.graph.analysis import analyse_channels
+from s2dnas.inherit.norms import with_recalibrated_norms
+from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import PlanLoss
 from s2dnas.space.division import search_space
-from s2dnas.space.order import ORDERS, ordered
-from s2dnas.training.loop import Objective, fit
+from s2dnas.space.order import IMPORTANCES, by_importance
+from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 
 SHARES = (0.5, 0.25, 0.25)
@@ -37,7 +37,7 @@ def main() -> None:
     given = parser.parse_args()
     run = open_run(given.run, None).without_copies()
     rows = []
-    for order in ORDERS:
+    for order in IMPORTANCES:
         rows.append({"order": order, **measure(run, order, given.epochs)})
         print(json.dumps(rows[-1]), flush=True)
     content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "epochs": given.epochs, "rows": rows}
@@ -54,10 +54,10 @@ def measure(run: Run, order: str, epochs: int) -> dict[str, list[float]]:
 
 def divided(run: Run, order: str) -> MaskedNet:
     stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
-    graph = ordered(run.traced, analyse(run.traced), order, images)
+    graph = by_importance(analyse_channels(run.graph.traced), order, images)
     plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
-    static = SharedNet(run.traced, graph, static_weights(run.traced, graph, stages))
-    return at_with_norms(static, plan, norm_images(run))
+    static = SharedNet(graph, static_weights(graph, stages))
+    return with_recalibrated_norms(static, plan, norm_images(run))
 
 
 def norm_images(run: Run) -> list[torch.Tensor]:
@@ -75,7 +75,7 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            Objective(net, PlanLoss(run), batches, count),
+            TrainingTask(net, PlanLoss(run), batches, count),
             recipe,
             fabric=run.fabric,
             checkpoint=checkpoint,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from s2dnas.artifacts import write_json
-from s2dnas.models.registry import build
+from s2dnas.models.registry import create_model
 
 MODELS = ("resnet20", "vgg16_bn", "mobilenet_v2")
 BATCH = 64
@@ -28,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     rows = []
     for name in MODELS:
-        model = build(name, 10, 3).to(memory_format=torch.channels_last).train()
+        model = create_model(name, 10, 3).to(memory_format=torch.channels_last).train()
         for half in (False, True):
             step(model, half=half)  # the first step prepares kernels
         pairs = [[images_per_second(model, half=half) for half in (False, True)] for _ in range(given.rounds)]

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from s2dnas.artifacts import write_json
 from s2dnas.evaluation.collect import collect, static_accuracy
-from s2dnas.evaluation.norms import at_with_norms
-from s2dnas.network.reconstruct import reconstructed
-from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.inherit.norms import with_recalibrated_norms
+from s2dnas.inherit.reconstruct import reconstructed
+from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
@@ -55,13 +55,13 @@ def measured(run: Run, make: Callable[[Run, Tensor], MaskedNet], count: int) -> 
 
 def cut(run: Run, images: Tensor) -> MaskedNet:
     plan = run.space.uniform(SHARES)
-    static = SharedNet(run.traced, run.graph, static_weights(run.traced, run.graph, plan.num_stages))
-    return at_with_norms(static, plan, [images])
+    static = SharedNet(run.graph, static_weights(run.graph, plan.num_stages))
+    return with_recalibrated_norms(static, plan, [images])
 
 
 def fitted(run: Run, images: Tensor) -> MaskedNet:
     plan = run.space.uniform(SHARES)
-    return SharedNet(run.traced, run.graph, reconstructed(run.traced, run.graph, plan, images)).at(plan)
+    return SharedNet(run.graph, reconstructed(run.graph, plan, images)).at(plan)
 
 
 if __name__ == "__main__":

@@ -57,10 +57,10 @@ def main() -> None:
     static.eval()
 
     traced = s2dnas.trace(static, train[:1])
-    graph = s2dnas.ordered(traced, s2dnas.analyse(traced))  # the most important channels first
+    graph = s2dnas.by_importance(s2dnas.analyse_channels(traced))  # the most important channels first
     space = s2dnas.search_space(graph, num_stages=3, min_width=4)
     plan = space.uniform([0.25, 0.25, 0.5])  # or a plan that a search found
-    net = s2dnas.build(traced, graph, plan, s2dnas.reconstructed(traced, graph, plan, train[:256]))
+    net = s2dnas.build(graph, plan, s2dnas.reconstructed(graph, plan, train[:256]))
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     net.train()

@@ -14,13 +14,13 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import s2dnas
-from s2dnas.network.build import MultiStageNet
-from s2dnas.network.reconstruct import Reconstruction
+from s2dnas.inherit.reconstruct import Reconstruction
 from s2dnas.network.weights import static_weights
 from s2dnas.search.evaluators import Objective, evaluator
-from s2dnas.search.loop import best, search
-from s2dnas.search.strategy import make_strategy
+from s2dnas.search.loop import best_entry, search
+from s2dnas.search.registry import make_strategy
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import MultiStageNet
 
 
 def layers(given: int, made: int, stride: int) -> Iterator[nn.Module]:
@@ -46,21 +46,21 @@ def main() -> None:
     train, held_out = images[:1200], (images[1200:], labels[1200:])
 
     traced = s2dnas.trace(trained(train, labels[:1200]), images[:1])
-    graph = s2dnas.ordered(traced, s2dnas.analyse(traced))
+    graph = s2dnas.by_importance(s2dnas.analyse_channels(traced))
     space = s2dnas.search_space(graph, num_stages=3, min_width=4)
     print(f"{space.size:.1e} plans in the search space")
 
-    reconstruction = Reconstruction(traced, graph, train[:256], static_weights(traced, graph, num_stages=3))
+    reconstruction = Reconstruction(graph, train[:256], static_weights(graph, num_stages=3))
 
     def network_of(plan: Plan) -> MultiStageNet:
-        return s2dnas.build(traced, graph, plan, reconstruction.at(plan))
+        return s2dnas.build(graph, plan, reconstruction.at(plan))
 
     objective = Objective(static_macs=graph.macs, budgets=(0.5 * graph.macs,))
     evaluate = evaluator(network_of, [held_out], objective)  # or any function Plan -> Score
     strategy = make_strategy("controller", space, seed=0)
     with tempfile.TemporaryDirectory() as folder:  # a journal that is kept lets a killed search go on
         entries = search(strategy, evaluate, evaluations=30, batch=10, journal=Path(folder) / "journal.jsonl")
-    found = best(entries)
+    found = best_entry(entries)
     shares = np.round(s2dnas.cost_model(graph).macs(found.plan) / graph.macs, 2)
     print(f"best of {len(entries)} plans: {found.score.accuracy:.1%} right, untrained; macs of the stages: {shares}")
 

@@ -14,12 +14,12 @@ from torch.overrides import TorchFunctionMode
 
 from nets import NETS, StandardisedConv
 from s2dnas.errors import PlanError
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.calls import operator_name
 from s2dnas.graph.channels import ChannelGraph, Mixing
-from s2dnas.graph.trace import Traced, trace
+from s2dnas.graph.trace import trace
 from s2dnas.space.division import search_space
-from s2dnas.space.order import ordered
+from s2dnas.space.order import by_importance
 from s2dnas.space.plan import Plan, stage_pairs
 
 
@@ -29,14 +29,12 @@ class Subject:
 
     model: nn.Module
     images: Tensor
-    traced: Traced
     graph: ChannelGraph
 
 
 def subject(make: Callable[[], tuple[nn.Module, Tensor]]) -> Subject:
     model, images = make()
-    traced = trace(model, images)
-    return Subject(model, images, traced, ordered(traced, analyse(traced), "l1"))
+    return Subject(model, images, by_importance(analyse_channels(trace(model, images)), "l1"))
 
 
 @cache
@@ -120,9 +118,9 @@ class Causal(TorchFunctionMode):
 
     def __init__(self, subject: Subject, stages: list[int]) -> None:
         super().__init__()
-        self.graph, self.traced, self.stages = subject.graph, subject.traced, stages
+        self.graph, self.traced, self.stages = subject.graph, subject.graph.traced, stages
         self.nodes = {
-            kind: [n for n in subject.traced.graph.nodes if operator_name(n) == f"aten.{kind}"]
+            kind: [n for n in subject.graph.traced.graph.nodes if operator_name(n) == f"aten.{kind}"]
             for kind in self.FUNCTIONS.values()
         }
 

@@ -7,18 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from s2dnas.calibration import for_accuracy, for_budget, frontier
     from s2dnas.evaluation.collect import collect
-    from s2dnas.evaluation.running import predict
-    from s2dnas.exits import ExitRule, ExitTable, decide, for_accuracy, for_budget, frontier
-    from s2dnas.graph.analysis import analyse
+    from s2dnas.exits import ExitRule, ExitTable, decide
+    from s2dnas.graph.analysis import analyse_channels
     from s2dnas.graph.trace import trace
-    from s2dnas.network.build import build
-    from s2dnas.network.copies import with_copies
-    from s2dnas.network.reconstruct import reconstructed
+    from s2dnas.inherit.copies import with_copies
+    from s2dnas.inherit.reconstruct import reconstructed
+    from s2dnas.network.running import predict
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
-    from s2dnas.space.order import ordered
+    from s2dnas.space.order import by_importance
     from s2dnas.space.plan import Plan
+    from s2dnas.staged.build import build
     from s2dnas.training.losses import LossWeights, multi_exit_loss
 
 __version__ = "0.1.0"
@@ -28,8 +29,9 @@ __all__ = [
     "ExitTable",
     "LossWeights",
     "Plan",
-    "analyse",
+    "analyse_channels",
     "build",
+    "by_importance",
     "collect",
     "cost_model",
     "decide",
@@ -37,7 +39,6 @@ __all__ = [
     "for_budget",
     "frontier",
     "multi_exit_loss",
-    "ordered",
     "predict",
     "reconstructed",
     "search_space",
@@ -47,16 +48,17 @@ __all__ = [
 
 _HOMES = {
     "evaluation.collect": ("collect",),
-    "evaluation.running": ("predict",),
-    "exits": ("ExitRule", "ExitTable", "decide", "for_accuracy", "for_budget", "frontier"),
-    "graph.analysis": ("analyse",),
+    "network.running": ("predict",),
+    "calibration": ("for_accuracy", "for_budget", "frontier"),
+    "exits": ("ExitRule", "ExitTable", "decide"),
+    "graph.analysis": ("analyse_channels",),
     "graph.trace": ("trace",),
-    "network.build": ("build",),
-    "network.copies": ("with_copies",),
-    "network.reconstruct": ("reconstructed",),
+    "staged.build": ("build",),
+    "inherit.copies": ("with_copies",),
+    "inherit.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
-    "space.order": ("ordered",),
+    "space.order": ("by_importance",),
     "space.plan": ("Plan",),
     "training.losses": ("LossWeights", "multi_exit_loss"),
 }

@@ -7,16 +7,18 @@ from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from s2dnas.calibration import TARGETS
 from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
-from s2dnas.exits import CONFIDENCES, TARGETS
+from s2dnas.exits import CONFIDENCES
 from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
+from s2dnas.records import Record
 from s2dnas.search.controller import ControllerSettings
-from s2dnas.search.strategy import STRATEGIES
-from s2dnas.space.order import ORDERS
+from s2dnas.search.registry import STRATEGIES
+from s2dnas.space.order import IMPORTANCES
 from s2dnas.training.losses import LossWeights
 from s2dnas.training.recipe import Recipe
 
@@ -25,10 +27,8 @@ Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
-class Section(BaseModel):
+class Section(Record):
     """Frozen; an unknown key is refused; what a recipe or the like does not say is as in the section's default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -65,7 +65,7 @@ class SpaceSettings(Section):
 
     num_stages: Annotated[int, Field(ge=2)] = 3
     min_width: Positive = 4
-    order: Literal[tuple(ORDERS)] = "l1"  # type: ignore[valid-type]
+    order: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
     copies: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from s2dnas.baselines.adaptive import AdaptiveNet, evaluate
+from s2dnas.baselines.adaptive import AdaptiveNet, adaptive_outcomes
 from s2dnas.baselines.blockdrop import BlockDropNet, blockdrop
 from s2dnas.baselines.lccl import LcclSettings, lccl
 from s2dnas.models.mobilenet import mobilenet_v2
@@ -79,7 +79,9 @@ def test_skipping_gives_what_multiplying_by_zero_gives(name: str) -> None:
         masked, skipped = (net.run(images, skip=skip) for skip in (False, True))
     torch.testing.assert_close(skipped.logits, masked.logits, rtol=0, atol=1e-9)
     torch.testing.assert_close(skipped.macs, masked.macs, rtol=1e-12, atol=0)
-    assert (evaluate(net, [(images, labels)], skip=True).macs == evaluate(net, [(images, labels)]).macs).all()
+    assert (
+        adaptive_outcomes(net, [(images, labels)], skip=True).macs == adaptive_outcomes(net, [(images, labels)]).macs
+    ).all()
 
 
 @EVERY_NET
@@ -95,7 +97,7 @@ def test_macs_are_what_skipping_computes_sample_by_sample(name: str) -> None:
 def test_macs_lie_within_their_bounds_and_differ_between_samples(name: str) -> None:
     net, images, labels = made(name)
     least, most = net.macs_bounds
-    macs = evaluate(net, [(images[:2], labels[:2]), (images[2:], labels[2:])]).macs
+    macs = adaptive_outcomes(net, [(images[:2], labels[:2]), (images[2:], labels[2:])]).macs
     assert (macs >= least).all()
     assert (macs <= most).all()
     assert len(set(macs.tolist())) > 1
@@ -106,7 +108,7 @@ def test_macs_lie_within_their_bounds_and_differ_between_samples(name: str) -> N
 def test_outcomes_are_the_answers_in_order(name: str) -> None:
     net, images, labels = made(name)
     net.train()
-    outcomes = evaluate(net, [(images[:4], labels[:4]), (images[4:], labels[4:])])
+    outcomes = adaptive_outcomes(net, [(images[:4], labels[:4]), (images[4:], labels[4:])])
     assert net.training
     assert (outcomes.labels == labels.numpy()).all()
     with torch.no_grad():

@@ -9,13 +9,18 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from s2dnas.baselines.adaptive import evaluate
+from s2dnas.baselines.adaptive import adaptive_outcomes
 from s2dnas.baselines.blockdrop import BlockDropNet, blockdrop
-from s2dnas.baselines.blockdrop_training import BlockdropSettings, CurriculumLoss, FinetuningLoss, reward
+from s2dnas.baselines.blockdrop_training import (
+    BlockdropSettings,
+    CurriculumLoss,
+    FinetuningLoss,
+    blockdrop_reward,
+)
 from s2dnas.errors import ModelError, SettingsError
-from s2dnas.models.registry import build
+from s2dnas.models.registry import create_model
 from s2dnas.models.resnet import ResNet
-from s2dnas.training.loop import Objective, fit
+from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 
 IMAGE, CLASSES = (3, 8, 8), 2
@@ -35,7 +40,7 @@ def always(probability: float, subject: BlockDropNet) -> BlockDropNet:
 
 
 def test_the_policy_costs_a_third_of_resnet20() -> None:
-    subject = blockdrop(build("resnet20", 10))
+    subject = blockdrop(create_model("resnet20", 10))
     assert subject.base.num_blocks == 9
     assert subject.static_macs == pytest.approx(40.55e6, rel=1e-3)
     assert subject.macs_bounds[1] - subject.static_macs == pytest.approx(12.24e6, rel=1e-3)
@@ -48,19 +53,19 @@ def test_its_accounts_name_the_policy_and_the_blocks_kept() -> None:
     labels = torch.zeros(4, dtype=torch.int64)
     policy = (subject.macs_bounds[1] - subject.static_macs) / subject.static_macs
     for probability, kept in ((0.9, 1.0), (0.1, 0.0)):
-        accounts = subject.accounts(evaluate(always(probability, subject), [(images, labels)]))
+        accounts = subject.accounts(adaptive_outcomes(always(probability, subject), [(images, labels)]))
         assert accounts == pytest.approx({"policy_of_static": policy, "kept_of_blocks": kept})
 
 
 def test_mobilenets_blocks_without_a_shortcut_are_never_dropped() -> None:
-    subject = blockdrop(build("mobilenet_v2", 10))
+    subject = blockdrop(create_model("mobilenet_v2", 10))
     assert subject.base.num_blocks == 10
     assert subject.macs_bounds[0] > 12.24e6 + 0.3 * subject.static_macs
 
 
 @pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2"])
 def test_with_every_block_kept_it_is_the_static_network(name: str) -> None:
-    static = build(name, CLASSES).double().eval()
+    static = create_model(name, CLASSES).double().eval()
     subject = always(0.9, blockdrop(static, IMAGE))
     images = torch.randn(3, *IMAGE, dtype=torch.float64)
     with torch.no_grad():
@@ -81,13 +86,13 @@ def test_a_dropped_block_is_its_shortcut() -> None:
 
 def test_networks_without_residual_blocks_are_refused() -> None:
     with pytest.raises(ModelError, match="BlockDrop drops residual blocks, and VGG has none"):
-        blockdrop(build("vgg16_bn", 10))
+        blockdrop(create_model("vgg16_bn", 10))
 
 
 def test_fewer_blocks_are_worth_more_if_the_answer_is_right() -> None:
     logits, labels = torch.tensor([[2.0, 0], [2, 0], [2, 0]]), torch.tensor([0, 0, 1])
     kept = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]).bool()
-    assert reward(logits, labels, kept, penalty=5.0).tolist() == [0.75, 1.0, -5.0]
+    assert blockdrop_reward(logits, labels, kept, penalty=5.0).tolist() == [0.75, 1.0, -5.0]
 
 
 def test_blocks_come_under_control_from_the_last_one_on() -> None:
@@ -132,11 +137,11 @@ def test_the_training_loop_trains_it_and_a_resumed_curriculum_knows_its_place(tm
     subject, resumed = net(), net()
     for learner, epochs in ((subject, 1), (resumed, 2)):
         learner.base.requires_grad_(False)
-        objective = Objective(learner, CurriculumLoss(settings, 4), batches, 2)
+        objective = TrainingTask(learner, CurriculumLoss(settings, 4), batches, 2)
         fit(objective, Recipe(epochs=epochs), fabric=fabric, checkpoint=tmp_path / "policy", seed=0)
     assert (int(subject.batches_seen), int(resumed.batches_seen)) == (2, 4)
     resumed.base.requires_grad_(True)
-    objective = Objective(resumed, FinetuningLoss(settings), batches, 2)
+    objective = TrainingTask(resumed, FinetuningLoss(settings), batches, 2)
     before = resumed.base.steps[1].block.conv1.weight.detach().clone()
     fit(objective, Recipe(epochs=1), fabric=fabric, checkpoint=tmp_path / "both", seed=0)
     assert not torch.equal(before, resumed.base.steps[1].block.conv1.weight)
@@ -180,7 +185,7 @@ def test_it_learns_to_keep_the_one_block_that_matters() -> None:
         optimizer.zero_grad()
         loss(subject.train(), *bright_or_dark(generator), generator).backward()
         optimizer.step()
-    outcomes = evaluate(subject, [(images, labels)])
+    outcomes = adaptive_outcomes(subject, [(images, labels)])
     assert (outcomes.predictions == outcomes.labels).mean() == 1.0
     assert outcomes.macs.mean() < subject.macs_bounds[0] + 0.6 * (subject.macs_bounds[1] - subject.macs_bounds[0])
 

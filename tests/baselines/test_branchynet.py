@@ -11,15 +11,16 @@ from nets import NETS, Calls, conv_bn, pooled
 from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.cutting import at_depths, cut_points
 from s2dnas.errors import ModelError, SettingsError
-from s2dnas.graph.trace import Traced, trace
-from s2dnas.models.registry import build
+from s2dnas.graph.trace import trace
+from s2dnas.graph.traced import Traced
+from s2dnas.models.registry import create_model
 
 TROUBLES = ("dense", "in_place", "inverted_residual", "layer_scale", "computed_weight", "sizes", "samples_aside")
 
 
 @cache
 def resnet20() -> Traced:
-    return trace(build("resnet20", 10), torch.zeros(1, 3, 32, 32))
+    return trace(create_model("resnet20", 10), torch.zeros(1, 3, 32, 32))
 
 
 @pytest.mark.parametrize("name", TROUBLES)

@@ -9,7 +9,7 @@ from s2dnas.baselines.lccl import LcclSettings, lccl
 from s2dnas.baselines.sparse_conv import sparse_conv
 from s2dnas.errors import ModelError, SettingsError
 from s2dnas.exits import Outcomes
-from s2dnas.models.registry import build
+from s2dnas.models.registry import create_model
 from s2dnas.models.resnet import ResNet
 from s2dnas.training.losses import LabelLoss
 
@@ -17,7 +17,7 @@ IMAGE = (3, 8, 8)
 
 
 def test_without_gates_it_costs_what_the_static_network_costs() -> None:
-    net = lccl(build("resnet20", 10), LcclSettings())
+    net = lccl(create_model("resnet20", 10), LcclSettings())
     assert net.static_macs == pytest.approx(40.55e6, rel=1e-3)
     gates = 1024 * 16 * 6 + 256 * (16 + 32 * 5) + 64 * (32 + 64 * 5)  # one output channel at each position
     stem_and_head = 16 * 27 * 1024 + 640
@@ -77,7 +77,7 @@ def test_it_learns_and_gradients_reach_every_parameter(gate: str) -> None:
 
 def test_other_families_are_refused() -> None:
     with pytest.raises(ModelError, match=r"pre-activation ResNets, and MobileNetV2 is no ResNet"):
-        lccl(build("mobilenet_v2", 10), LcclSettings())
+        lccl(create_model("mobilenet_v2", 10), LcclSettings())
 
 
 def test_an_unknown_gate_is_refused() -> None:

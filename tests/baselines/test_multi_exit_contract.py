@@ -15,17 +15,18 @@ from s2dnas.baselines.branchynet import BranchynetSettings, branchynet
 from s2dnas.baselines.joint_loss import JointLoss
 from s2dnas.baselines.msdnet import MsdnetSettings, msdnet
 from s2dnas.baselines.naive import CascadeSettings, cascade
+from s2dnas.calibration import Fit
 from s2dnas.evaluation.collect import collect, stage_logits
-from s2dnas.evaluation.running import predict
-from s2dnas.exits import ExitRule, Fit, decide
-from s2dnas.graph.analysis import analyse
+from s2dnas.exits import ExitRule, decide
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
-from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.running import predict
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
-from s2dnas.training.loop import Objective, fit
+from s2dnas.staged.build import build
+from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 
 CLASSES, IMAGE = 3, (3, 16, 16)
@@ -47,14 +48,14 @@ def small_branchynet() -> StagedNet:
 def small_cascade() -> StagedNet:
     """Copies of a ResNet-8 of a half and of full width."""
     traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
-    return cascade(traced, analyse(traced), CascadeSettings(widths=(0.5, 1.0)))
+    return cascade(analyse_channels(traced), CascadeSettings(widths=(0.5, 1.0)))
 
 
 def small_uniform() -> StagedNet:
     """A ResNet-8 divided in three."""
     traced = trace(ResNet(1, CLASSES), torch.zeros(1, *IMAGE))
-    graph = analyse(traced)
-    return build(traced, graph, search_space(graph, 3, 4).uniform(), static_weights(traced, graph, 3))
+    graph = analyse_channels(traced)
+    return build(graph, search_space(graph, 3, 4).uniform(), static_weights(graph, 3))
 
 
 MAKERS: dict[str, Callable[[], StagedNet]] = {
@@ -132,7 +133,7 @@ def test_gradients_reach_every_parameter(name: str) -> None:
 @EVERY_NET
 def test_the_training_loop_lowers_the_loss(name: str, tmp_path: Path) -> None:
     net, images, labels = made(name)
-    objective = Objective(net.float(), JointLoss(), lambda _: iter([(images.float(), labels)]), 1)
+    objective = TrainingTask(net.float(), JointLoss(), lambda _: iter([(images.float(), labels)]), 1)
     recipe = Recipe(epochs=8, learning_rate=0.05, warmup_epochs=0)
     history = fit(objective, recipe, fabric=Fabric(accelerator="cpu"), checkpoint=tmp_path / "checkpoint", seed=0)
     assert history[-1].loss < history[0].loss

@@ -9,7 +9,7 @@ from torch import nn
 
 from command import s2dnas
 from s2dnas.comparison import contenders
-from s2dnas.comparison.compare import Comparison, Curve, Static
+from s2dnas.comparison.compare import Comparison, MethodCurve, Static
 from s2dnas.comparison.measured import Point
 from s2dnas.comparison.plot import visible
 from s2dnas.comparison.settings import METHODS, CompareSettings, load_comparison
@@ -128,8 +128,8 @@ def test_a_method_that_does_not_apply_says_so(config: Path, tmp_path: Path, monk
 
 def test_a_single_point_is_in_sight_and_a_search_is_accounted_for() -> None:
     spent = {"params": 9, "epochs": 1, "seconds": 60.0, "at_budgets": (), "seed": 0}
-    searched = Curve(method="s2dnas", points=POINTS, search_seconds=120, **spent)
-    single = Curve(method="lccl", points=(Point(mean_macs=5e5, accuracy=0.31),), **spent)
+    searched = MethodCurve(method="s2dnas", points=POINTS, search_seconds=120, **spent)
+    single = MethodCurve(method="lccl", points=(Point(mean_macs=5e5, accuracy=0.31),), **spent)
     found = Comparison(
         model="net",
         data="data",

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2dnas.calibration import frontier, greedy_family, greedy_rule, hindsight
 from s2dnas.errors import SettingsError
-from s2dnas.exits import ExitRule, ExitTable, accuracy, decide, frontier, greedy_family, greedy_rule, mean_macs, oracle
+from s2dnas.exits import ExitRule, ExitTable, accuracy, decide, mean_macs
 
 TABLE = ExitTable(
     scores=np.full((3, 4), 0.5),
@@ -33,7 +34,7 @@ def possible(curve, macs):
 @settings(deadline=None)
 @given(table=tables())
 def test_no_rule_beats_the_oracle(table):
-    front, bound = frontier(table), oracle(table)
+    front, bound = frontier(table), hindsight(table)
     assert (front.accuracy <= possible(bound, front.macs)).all()
     assert (np.diff(bound.macs) > 0).all()
     assert bound.accuracy[-1] == table.correct.any(axis=0).mean()
@@ -41,7 +42,7 @@ def test_no_rule_beats_the_oracle(table):
 
 def test_an_oracle_worked_out_by_hand():
     """Sample 1 is right at once, sample 2 at the second stage, sample 3 at the third, sample 4 never."""
-    bound = oracle(TABLE)
+    bound = hindsight(TABLE)
     np.testing.assert_allclose(bound.macs, [10, 10 + 10 / 4, 10 + 40 / 4])
     assert bound.accuracy.tolist() == [0.25, 0.5, 0.75]
 

@@ -3,20 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2dnas.calibration import Frontier, best_rule, for_accuracy, for_budget, frontier, rule_curve
 from s2dnas.errors import BudgetError
-from s2dnas.exits import (
-    ExitTable,
-    Frontier,
-    accuracy,
-    best,
-    curve,
-    decide,
-    for_accuracy,
-    for_budget,
-    frontier,
-    mean_macs,
-    operating_point,
-)
+from s2dnas.exits import ExitTable, accuracy, decide, mean_macs, operating_point
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3, 4])
@@ -47,7 +36,7 @@ def test_an_accuracy_is_reached_as_cheaply_as_possible(table, front, share):
 
 @pytest.mark.parametrize("budget", [9_999_999, 0, -1, float("nan")])
 def test_a_budget_below_the_first_stage_is_refused_with_the_cheapest_cost(front, budget):
-    for choose in (for_budget, lambda f, b: best(f, lambda right, macs: right - macs, max_macs=b)):
+    for choose in (for_budget, lambda f, b: best_rule(f, lambda right, macs: right - macs, max_macs=b)):
         with pytest.raises(BudgetError, match=f"{front.macs[0]:,.0f}"):
             choose(front, budget)
 
@@ -72,13 +61,13 @@ def test_best_maximises_any_value_within_the_limit(table, front):
 
     for limit in (None, (front.macs[0] + front.macs[-1]) / 2):
         affordable = front.macs <= (limit or np.inf)
-        point = operating_point(table, best(front, reward, limit), "reward")
+        point = operating_point(table, best_rule(front, reward, limit), "reward")
         expected = reward(front.accuracy, front.macs)[affordable].max()
         assert reward(point.accuracy, point.mean_macs) == pytest.approx(expected)
 
 
 def test_best_takes_the_cheapest_of_equals(front):
-    assert best(front, lambda right, macs: 0 * right) == front.rule(0)  # noqa: ARG005
+    assert best_rule(front, lambda right, macs: 0 * right) == front.rule(0)  # noqa: ARG005
 
 
 def test_rules_carry_the_measure_of_the_table(front, table):
@@ -87,7 +76,7 @@ def test_rules_carry_the_measure_of_the_table(front, table):
 
 
 def test_on_its_own_table_the_curve_is_the_frontier(front, table):
-    measured = curve(front, table, points=20)
+    measured = rule_curve(front, table, points=20)
     assert len(measured.macs) <= 20
     np.testing.assert_allclose(measured.macs, front.thin(20).macs)
     np.testing.assert_array_equal(measured.accuracy, front.thin(20).accuracy)
@@ -95,7 +84,7 @@ def test_on_its_own_table_the_curve_is_the_frontier(front, table):
 
 def test_on_other_samples_the_curve_is_what_the_rules_give_there(front, trained, table):
     other = trained(200, table.num_stages, seed=1)
-    measured, rules = curve(front, other, points=1000), range(len(front))
+    measured, rules = rule_curve(front, other, points=1000), range(len(front))
     points = [operating_point(other, front.rule(index), "curve") for index in rules]
     np.testing.assert_array_equal(measured.macs, [point.mean_macs for point in points])
     np.testing.assert_array_equal(measured.accuracy, [point.accuracy for point in points])

@@ -5,18 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from s2dnas.exits import (
-    CONFIDENCES,
-    ExitTable,
-    Fit,
-    accuracy,
-    calibration_table,
-    decide,
-    for_budget,
-    frontier,
-    mean_macs,
-)
-from s2dnas.exits.expected import expected_correct
+from s2dnas.calibration import Fit, calibration_table, for_budget, frontier
+from s2dnas.calibration.expected import expected_correct
+from s2dnas.exits import CONFIDENCES, ExitTable, accuracy, decide, mean_macs
 
 GENEROUS = (22e6, 26e6)
 """Budgets at which few samples are still wrong, so that single ones decide where answers are counted."""

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2dnas.calibration import frontier
+from s2dnas.calibration.optimise import _ascend
+from s2dnas.calibration.pareto import Archive
+from s2dnas.calibration.sweep import Grid, candidates
 from s2dnas.errors import SettingsError
-from s2dnas.exits import NEVER, ExitRule, ExitTable, accuracy, decide, frontier, mean_macs
-from s2dnas.exits.optimise import _ascend
-from s2dnas.exits.pareto import Archive
-from s2dnas.exits.sweep import Grid, candidates
+from s2dnas.exits import NEVER, ExitRule, ExitTable, accuracy, decide, mean_macs
 
 
 def random_table(stages, samples, seed, values=6):

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2dnas.calibration import certify_accuracy, certify_agreement, halves
+from s2dnas.calibration.binomial import binomial_cdf, difference_cdf, upper_bound
+from s2dnas.calibration.guarantee import excess
 from s2dnas.errors import BudgetError, DataError, SettingsError
-from s2dnas.exits import ExitTable, accuracy, agreeing, decide, halves, mean_macs, no_worse
-from s2dnas.exits.binomial import cdf, difference_cdf, upper_bound
-from s2dnas.exits.guarantee import excess
+from s2dnas.exits import ExitTable, accuracy, decide, mean_macs
 
 DELTA = 0.1
 
@@ -20,7 +21,7 @@ DELTA = 0.1
 def test_the_binomial_distribution_is_what_counting_gives(trials, chance, data):
     successes = data.draw(st.integers(0, trials))
     terms = [comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(successes + 1)]
-    assert cdf(successes, trials, chance) == pytest.approx(min(1, sum(terms)), rel=1e-9)
+    assert binomial_cdf(successes, trials, chance) == pytest.approx(min(1, sum(terms)), rel=1e-9)
 
 
 @given(trials=st.integers(1, 12), up=st.floats(0, 0.5), down=st.floats(0, 0.5), data=st.data())
@@ -36,8 +37,8 @@ def test_the_distribution_of_a_difference_is_what_counting_gives(trials, up, dow
 def test_bounds_worked_out_by_hand():
     assert upper_bound(0, 10, 0.1) == pytest.approx(1 - 0.1**0.1)
     assert upper_bound(10, 10, 0.1) == 1
-    assert cdf(0, 5, 0.0) == cdf(5, 5, 1.0) == 1
-    assert cdf(4, 5, 1.0) == 0
+    assert binomial_cdf(0, 5, 0.0) == binomial_cdf(5, 5, 1.0) == 1
+    assert binomial_cdf(4, 5, 1.0) == 0
 
 
 @pytest.mark.parametrize("epsilon", [0.05, 0.2])
@@ -90,7 +91,9 @@ def test_a_promise_fails_in_at_most_delta_of_200_divisions(population, promise):
     for _ in range(200):
         chosen, tested = (population.take(rng.integers(population.num_samples, size=200)) for _ in range(2))
         try:
-            rule = {"accuracy": no_worse, "agreement": agreeing}[promise](chosen, tested, epsilon, DELTA)
+            rule = {"accuracy": certify_accuracy, "agreement": certify_agreement}[promise](
+                chosen, tested, epsilon, DELTA
+            )
         except BudgetError:
             continue
         certified += 1
@@ -105,20 +108,20 @@ def test_more_samples_certify_cheaper_rules(population):
     for size, found in costs.items():
         for _ in range(3):
             chosen, tested = (population.take(rng.integers(population.num_samples, size=size)) for _ in range(2))
-            found.append(mean_macs(decide(population, no_worse(chosen, tested, 0.05, DELTA))))
+            found.append(mean_macs(decide(population, certify_accuracy(chosen, tested, 0.05, DELTA))))
     assert np.mean(costs[1000]) < np.mean(costs[300]) < population.macs[-1]
 
 
 def test_agreement_reads_no_labels(population):
     chosen, tested = population.take(np.arange(500)), population.take(np.arange(500, 1000))
-    rule = agreeing(chosen, tested, 0.2, DELTA)
+    rule = certify_agreement(chosen, tested, 0.2, DELTA)
     blind = [replace(table, labels=np.zeros_like(table.labels)) for table in (chosen, tested)]
-    assert agreeing(*blind, 0.2, DELTA) == rule
+    assert certify_agreement(*blind, 0.2, DELTA) == rule
 
 
 def test_what_cannot_be_promised_is_refused_with_what_can(population):
     chosen, tested = population.take(np.arange(60)), population.take(np.arange(60, 120))
-    for promise in (no_worse, agreeing):
+    for promise in (certify_accuracy, certify_agreement):
         with pytest.raises(BudgetError, match="the least that they show is") as error:
             promise(chosen, tested, 0.001, DELTA)
         least = float(str(error.value).split("show is ")[1].split(";")[0]) / 100
@@ -130,12 +133,12 @@ def test_what_cannot_be_promised_is_refused_with_what_can(population):
 @pytest.mark.parametrize(("epsilon", "delta"), [(0, 0.1), (1, 0.1), (0.01, 0), (0.01, 1), (float("nan"), 0.1)])
 def test_limits_out_of_range_are_refused(population, epsilon, delta):
     table = population.take(np.arange(20))
-    for promise in (no_worse, agreeing):
+    for promise in (certify_accuracy, certify_agreement):
         with pytest.raises(SettingsError, match="between 0 and 1"):
             promise(table, table, epsilon, delta)
 
 
 def test_without_the_static_network_there_is_nothing_to_promise(trained):
-    for promise in (no_worse, agreeing):
+    for promise in (certify_accuracy, certify_agreement):
         with pytest.raises(DataError, match="static"):
             promise(trained(20, 2), trained(20, 2), 0.01, DELTA)

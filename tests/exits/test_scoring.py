@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2dnas.calibration import Fit, calibration_table
+from s2dnas.calibration.predictor import TARGETS
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, Fit, Scoring, calibration_table, decide
-from s2dnas.exits.predictor import TARGETS, Predictor
+from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, Scoring, decide
+from s2dnas.exits.predictor import Predictor
 
 FITS = [
     Fit("margin"),

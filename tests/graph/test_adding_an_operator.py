@@ -10,10 +10,10 @@ from torch import Tensor
 
 from oracle import error
 from s2dnas.graph.ops import RULES
-from s2dnas.network.build import build
-from s2dnas.network.shared import SharedNet
+from s2dnas.masked.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
+from s2dnas.staged.build import build
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-operator.md"
 
@@ -32,8 +32,8 @@ def test_the_documented_rule_makes_its_operator_divisible(capsys: Any) -> None:
 
 
 def _compare(model: torch.nn.Module, images: Tensor, names: dict[str, Any]) -> None:
-    traced = names["trace"](model.double(), images.double())
-    plan = search_space(names["graph"], 2, 1).sample(np.random.default_rng(0))
-    shared = SharedNet(traced, names["graph"], static_weights(traced, names["graph"], 2)).eval()
+    graph = names["analyse_channels"](names["trace"](model.double(), images.double()))
+    plan = search_space(graph, 2, 1).sample(np.random.default_rng(0))
+    shared = SharedNet(graph, static_weights(graph, 2)).eval()
     with torch.no_grad():
-        assert error(build(traced, names["graph"], plan)(images.double()), shared(images.double(), plan)) < 1e-9
+        assert error(build(graph, plan)(images.double()), shared(images.double(), plan)) < 1e-9

@@ -10,7 +10,7 @@ from torch import nn
 from nets import NETS, Calls, conv_bn, pooled
 from oracle import random_plan, tiny
 from s2dnas.graph import ops
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import trace
 
@@ -162,7 +162,7 @@ def test_a_rule_that_raises_or_refuses_keeps_its_channels_whole(
 ) -> None:
     monkeypatch.setitem(ops.RULES, "aten.max_pool2d", rule)
     subject = tiny("used_twice")
-    graph = analyse(subject.traced)
+    graph = analyse_channels(subject.graph.traced)
     (whole,) = graph.whole
     assert (whole.module, whole.operator) == ("", "aten.max_pool2d")
     assert whole.reason.startswith(reason)
@@ -176,7 +176,7 @@ def test_a_mixing_layer_whose_rule_raises_late_is_no_mixing_layer(monkeypatch: p
         raise IndexError("of nothing")
 
     monkeypatch.setitem(ops.RULES, "aten.conv2d", late)
-    graph = analyse(tiny("vgg").traced)
+    graph = analyse_channels(tiny("vgg").graph.traced)
     assert [layer.name for layer in graph.mixing] == ["7", "9", "11"]
     assert [whole.module for whole in graph.whole] == ["0", "3"]
 
@@ -227,13 +227,13 @@ def test_a_module_with_two_weights_makes_two_layers_of_different_name() -> None:
             return nn.functional.conv2d(nn.functional.conv2d(x, self.one).relu(), self.two)
 
     model = nn.Sequential(Two(), nn.Flatten(), nn.Linear(5 * 36, 3))
-    graph = analyse(trace(model, torch.randn(1, 3, 8, 8)))
+    graph = analyse_channels(trace(model, torch.randn(1, 3, 8, 8)))
     assert [layer.name for layer in graph.mixing] == ["0.one", "0.two", "2"]
 
 
 def test_an_unused_layer_does_not_count() -> None:
     model = Calls(lambda m, x: m.fc(pooled(m.a(x))), a=conv_bn(3, 6), unused=conv_bn(3, 9), fc=nn.Linear(6, 3)).eval()
-    graph = analyse(trace(model, torch.randn(1, 3, 8, 8)))
+    graph = analyse_channels(trace(model, torch.randn(1, 3, 8, 8)))
     assert [layer.name for layer in graph.mixing] == ["a.0", "fc"]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from oracle import tiny
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.describe import Description, describe
 from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import resnet20
@@ -33,7 +33,7 @@ class Mixed(nn.Module):
 
 def described(model: nn.Module, size: int) -> Description:
     traced = trace(model, torch.randn(1, 3, size, size))
-    return describe(traced, analyse(traced))
+    return describe(analyse_channels(traced))
 
 
 def counted_macs(model: nn.Module, size: int) -> int:
@@ -54,7 +54,7 @@ def test_sizes_are_those_of_the_network() -> None:
 def test_weights_that_are_made_of_others_count_once(name: str) -> None:
     subject = tiny(name)
     own = sum(parameter.numel() for parameter in subject.model.parameters())
-    assert describe(subject.traced, subject.graph).params == own
+    assert describe(subject.graph).params == own
 
 
 def test_layers_list_channels_and_macs() -> None:

@@ -11,11 +11,11 @@ from torch.nn import functional as F
 from nets import NETS, Calls, conv_bn, pooled
 from oracle import random_plan, tiny
 from s2dnas.errors import ModelError
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
-from s2dnas.network.build import build
 from s2dnas.network.counter import count_macs
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import build
 
 IMAGES = torch.randn(2, 3, 8, 8)
 
@@ -101,7 +101,7 @@ def test_images_that_do_not_fit_are_refused() -> None:
 
 def test_a_network_without_layers_is_refused() -> None:
     with pytest.raises(ModelError, match="no convolution or linear layer"):
-        analyse(trace(net(lambda _, x: x.mean((2, 3))), IMAGES))
+        analyse_channels(trace(net(lambda _, x: x.mean((2, 3))), IMAGES))
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -112,10 +112,10 @@ def test_the_network_stays_as_it_was(name: str) -> None:
         module.training = mode
     before, attributes = copy.deepcopy(model.state_dict()), _attributes(model)
     traced = trace(model, images)
-    graph = analyse(traced)
+    graph = analyse_channels(traced)
     plan = random_plan(graph, 2, 1, seed=0)
     assert plan is not None
-    build(traced, graph, plan).train()(images)
+    build(graph, plan).train()(images)
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[key]) for key, value in before.items())
@@ -133,10 +133,10 @@ def _attributes(model: nn.Module) -> list[object]:
 def test_values_are_the_networks_own_tensors_under_their_names() -> None:
     subject = tiny("residual")
     own = dict(subject.model.named_parameters())
-    assert subject.traced.parameters == own.keys()
-    assert all(subject.traced.values[name].data_ptr() == own[name].data_ptr() for name in own)
-    assert subject.traced.image_shape == (3, 8, 8)
-    assert subject.traced.num_classes == 3
+    assert subject.graph.traced.parameters == own.keys()
+    assert all(subject.graph.traced.values[name].data_ptr() == own[name].data_ptr() for name in own)
+    assert subject.graph.traced.image_shape == (3, 8, 8)
+    assert subject.graph.traced.num_classes == 3
 
 
 def test_what_a_layer_makes_of_constants_is_made_once() -> None:
@@ -144,12 +144,12 @@ def test_what_a_layer_makes_of_constants_is_made_once() -> None:
     table = torch.randn(64, 4)
     model = net(lambda m, x: m.fc(pooled(m.deep(m.conv(x) + F.relu(m.fc(table)).mean(1).view(8, 8)))))
     traced = trace(model.eval(), IMAGES)
-    graph = analyse(traced)
+    graph = analyse_channels(traced)
     assert not graph.whole_macs
     assert [layer.name for layer in graph.mixing] == ["conv", "deep.0", "fc"]
     plan = random_plan(graph, 2, 1, seed=0)
     assert plan is not None
-    one, two = build(traced, graph, Plan(1, {}, {})), build(traced, graph, plan)
+    one, two = build(graph, Plan(1, {}, {})), build(graph, plan)
     with torch.no_grad():
         torch.testing.assert_close(one(IMAGES)[0], model(IMAGES))
         assert count_macs(two, IMAGES[:1]) == two.macs
@@ -166,12 +166,12 @@ def test_in_place_calls_compute_what_they_did() -> None:
 
     model = net(forward).double().eval()
     traced = trace(model, IMAGES.double())
-    graph = analyse(traced)
+    graph = analyse_channels(traced)
     plan = random_plan(graph, 2, 1, seed=0)
     assert plan is not None
     assert plan.widths
     with torch.no_grad():
-        one = build(traced, graph, type(plan)(1, {}, {}))(IMAGES.double())[0]
+        one = build(graph, type(plan)(1, {}, {}))(IMAGES.double())[0]
         torch.testing.assert_close(one, model(IMAGES.double()))
 
 
@@ -211,4 +211,4 @@ def test_auxiliary_heads_are_left_out_and_named(caplog: pytest.LogCaptureFixture
     traced = trace(TwoHeads(), IMAGES)
     assert traced.unused == ("aux",)
     assert "not needed for the logits, left out: aux" in caplog.text
-    assert [layer.name for layer in analyse(traced).mixing] == ["body.0", "fc"]
+    assert [layer.name for layer in analyse_channels(traced).mixing] == ["body.0", "fc"]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from s2dnas.errors import ModelError
-from s2dnas.models.registry import build
+from s2dnas.models.registry import create_model
 
 FILE = """
 from torch import nn
@@ -46,7 +46,7 @@ def file(tmp_path: Path) -> Path:
     ("function", "out_in"), [("both", (7, 2)), ("classes_only", (7, 9)), ("anything", (7, 2)), ("nothing", (9, 9))]
 )
 def test_a_function_gets_the_arguments_that_it_accepts(file: Path, function: str, out_in: tuple[int, int]) -> None:
-    model = build(f"{file}:{function}", num_classes=7, in_channels=2)
+    model = create_model(f"{file}:{function}", num_classes=7, in_channels=2)
     assert isinstance(model, nn.Conv2d)
     assert (model.out_channels, model.in_channels) == out_in
     assert str(file.parent) not in sys.path
@@ -63,13 +63,13 @@ def test_a_function_gets_the_arguments_that_it_accepts(file: Path, function: str
 )
 def test_a_useless_function_is_refused(file: Path, function: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        build(f"{file}:{function}", 10)
+        create_model(f"{file}:{function}", 10)
 
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def net(:")
     with pytest.raises(ModelError, match="SyntaxError"):
-        build(f"{tmp_path}/broken.py:net", 10)
+        create_model(f"{tmp_path}/broken.py:net", 10)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
 )
 def test_an_unknown_name_is_refused_with_the_way_out(spec: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        build(spec, 10)
+        create_model(spec, 10)
 
 
 @pytest.mark.parametrize(("spec", "module"), [("torchvision:resnet18", "torchvision"), ("timm:resnet18", "timm")])
@@ -92,20 +92,20 @@ def test_a_zoo_that_is_not_installed_is_named(spec: str, module: str, monkeypatc
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModelError, match=r"pip install 's2dnas\[zoo\]'"):
-        build(spec, 10)
+        create_model(spec, 10)
 
 
 def test_torchvision_networks() -> None:
     pytest.importorskip("torchvision")
-    assert build("torchvision:squeezenet1_1", 7).eval()(torch.rand(1, 3, 64, 64)).shape == (1, 7)
+    assert create_model("torchvision:squeezenet1_1", 7).eval()(torch.rand(1, 3, 64, 64)).shape == (1, 7)
     with pytest.raises(ModelError, match="did you mean 'resnet18'"):
-        build("torchvision:resnet1", 7)
+        create_model("torchvision:resnet1", 7)
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "googlenet", "mobilenet_v3_small", "densenet121"])
 def test_torchvision_networks_for_images_of_any_number_of_channels(name: str) -> None:
     pytest.importorskip("torchvision")
-    model, usual = build(f"torchvision:{name}", 7, in_channels=1).eval(), build(f"torchvision:{name}", 7)
+    model, usual = create_model(f"torchvision:{name}", 7, in_channels=1).eval(), create_model(f"torchvision:{name}", 7)
     assert model(torch.rand(2, 1, 64, 64)).shape == (2, 7)
     found, expected = model.state_dict(), usual.state_dict()
     changed = [key for key, tensor in expected.items() if tensor.shape != found[key].shape]
@@ -115,6 +115,6 @@ def test_torchvision_networks_for_images_of_any_number_of_channels(name: str) ->
 
 def test_timm_networks() -> None:
     pytest.importorskip("timm")
-    assert build("timm:resnet10t", 7, in_channels=1).eval()(torch.rand(1, 1, 64, 64)).shape == (1, 7)
+    assert create_model("timm:resnet10t", 7, in_channels=1).eval()(torch.rand(1, 1, 64, 64)).shape == (1, 7)
     with pytest.raises(ModelError, match="did you mean 'resnet"):
-        build("timm:resnet10x", 7)
+        create_model("timm:resnet10x", 7)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from s2dnas.models.registry import MODELS, build
+from s2dnas.models.registry import MODELS, create_model
 
 
 def count_macs(model: nn.Module, image: Tensor) -> int:
@@ -33,13 +33,13 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
     ],
 )
 def test_size_and_cost_are_the_published_ones(name: str, parameters: float, macs: float) -> None:
-    model = build(name, num_classes=10)
+    model = create_model(name, num_classes=10)
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.006)
     assert count_macs(model, torch.zeros(1, 3, 32, 32)) == pytest.approx(macs, rel=0.001)
 
 
 def test_resnet20_has_the_names_of_published_checkpoints() -> None:
-    shapes = {name: tuple(p.shape) for name, p in build("resnet20", num_classes=10).named_parameters()}
+    shapes = {name: tuple(p.shape) for name, p in create_model("resnet20", num_classes=10).named_parameters()}
     published = {
         "conv1.weight": (16, 3, 3, 3),
         "bn1.weight": (16,),
@@ -58,7 +58,7 @@ def test_resnet20_has_the_names_of_published_checkpoints() -> None:
 
 
 def test_a_shortcut_keeps_every_second_pixel_and_pads_half_of_the_new_channels_on_each_side() -> None:
-    block = build("resnet20", num_classes=10).layer2[0].eval()
+    block = create_model("resnet20", num_classes=10).layer2[0].eval()
     nn.init.zeros_(block.bn2.weight)  # the shortcut alone is left
     x = torch.rand(2, 16, 8, 8)
     out = block(x)
@@ -70,17 +70,17 @@ def test_a_shortcut_keeps_every_second_pixel_and_pads_half_of_the_new_channels_o
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "resnet110"])
 @pytest.mark.parametrize(("in_channels", "num_classes"), [(1, 7), (3, 100)])
 def test_channels_and_classes_can_be_chosen(name: str, in_channels: int, num_classes: int) -> None:
-    model = build(name, num_classes, in_channels).eval()
+    model = create_model(name, num_classes, in_channels).eval()
     assert model(torch.rand(2, in_channels, 32, 32)).shape == (2, num_classes)
 
 
 @pytest.mark.parametrize(("name", "size"), [("resnet20", 8), ("resnet20", 28), ("mobilenet_v2", 8), ("vgg16_bn", 64)])
 def test_other_image_sizes_work(name: str, size: int) -> None:
-    assert build(name, 10).eval()(torch.rand(1, 3, size, size)).shape == (1, 10)
+    assert create_model(name, 10).eval()(torch.rand(1, 3, size, size)).shape == (1, 10)
 
 
 def test_signals_keep_their_strength_at_the_start() -> None:
     torch.manual_seed(0)
     for name in ("resnet20", "vgg16_bn", "mobilenet_v2"):
-        logits = build(name, 10)(torch.randn(16, 3, 32, 32))
+        logits = create_model(name, 10)(torch.randn(16, 3, 32, 32))
         assert 0.05 < logits.std() < 20

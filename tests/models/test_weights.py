@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from s2dnas.errors import ModelError
-from s2dnas.models.registry import build
+from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights, save_weights
 
 
@@ -22,10 +22,10 @@ def assert_same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor])
 
 
 def test_a_round_trip_gives_equal_tensors(tmp_path: Path) -> None:
-    saved = build("resnet20", 10)
+    saved = create_model("resnet20", 10)
     saved(torch.rand(4, 3, 8, 8))  # batch norm has seen something
     save_weights(saved, tmp_path / "folder" / "net.safetensors")
-    loaded = build("resnet20", 10)
+    loaded = create_model("resnet20", 10)
     load_weights(loaded, tmp_path / "folder" / "net.safetensors")
     assert_same(state(loaded), state(saved))
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["net.safetensors"]
@@ -45,18 +45,18 @@ def test_tied_tensors_stay_tied(tmp_path: Path) -> None:
 
 
 def test_channels_last_weights_are_saved(tmp_path: Path) -> None:
-    saved = build("resnet20", 10).to(memory_format=torch.channels_last)
+    saved = create_model("resnet20", 10).to(memory_format=torch.channels_last)
     save_weights(saved, tmp_path / "net.safetensors")
-    loaded = build("resnet20", 10)
+    loaded = create_model("resnet20", 10)
     load_weights(loaded, tmp_path / "net.safetensors")
     assert_same(state(loaded), state(saved))
 
 
 def test_batch_counters_may_be_missing(tmp_path: Path) -> None:
-    saved = build("resnet20", 10)
+    saved = create_model("resnet20", 10)
     kept = {name: tensor for name, tensor in state(saved).items() if not name.endswith("num_batches_tracked")}
     save_file(kept, tmp_path / "net.safetensors")
-    loaded = build("resnet20", 10)
+    loaded = create_model("resnet20", 10)
     load_weights(loaded, tmp_path / "net.safetensors")
     assert_same({name: state(loaded)[name] for name in kept}, kept)
 
@@ -85,7 +85,7 @@ def test_a_missing_or_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_classifier_for_other_classes_stays_fresh_where_that_is_allowed(tmp_path: Path) -> None:
-    saved, model = build("resnet20", 10), build("resnet20", 7)
+    saved, model = create_model("resnet20", 10), create_model("resnet20", 7)
     save_weights(saved, tmp_path / "net.safetensors")
     before = state(model)
     with pytest.raises(ModelError, match="2 of another shape"):

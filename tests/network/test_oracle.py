@@ -8,10 +8,10 @@ from torch import Tensor
 
 from nets import NETS
 from oracle import Subject, error, random_plan, stage_as_static, tiny
-from s2dnas.network.build import MultiStageNet, build
-from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import MultiStageNet, build
 
 TOLERANCE = 1e-9
 EVERY_NET = pytest.mark.parametrize("name", NETS)
@@ -29,11 +29,11 @@ def plans(draw: st.DrawFn, net: Subject, stages: tuple[int, ...] = (2, 3, 4)) ->
 
 
 def shared_net(net: Subject, num_stages: int) -> SharedNet:
-    return SharedNet(net.traced, net.graph, static_weights(net.traced, net.graph, num_stages)).eval()
+    return SharedNet(net.graph, static_weights(net.graph, num_stages)).eval()
 
 
 def pair(net: Subject, plan: Plan) -> tuple[MultiStageNet, MaskedNet]:
-    return build(net.traced, net.graph, plan), shared_net(net, plan.num_stages).at(plan).eval()
+    return build(net.graph, plan), shared_net(net, plan.num_stages).at(plan).eval()
 
 
 @EVERY_NET

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from oracle import Subject, error, stage_as_static, subject
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
+from s2dnas.masked.shared import SharedNet
 from s2dnas.models.registry import MODELS
-from s2dnas.network.build import build
-from s2dnas.network.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
+from s2dnas.staged.build import build
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,8 @@ def zoo(name: str) -> Subject:
 def test_built_and_shared_agree(name: str, seed: int) -> None:
     net = zoo(name)
     plan = search_space(net.graph, 3, 8).sample(np.random.default_rng(seed))
-    shared = SharedNet(net.traced, net.graph, static_weights(net.traced, net.graph, 3)).eval()
-    built = build(net.traced, net.graph, plan)
+    shared = SharedNet(net.graph, static_weights(net.graph, 3)).eval()
+    built = build(net.graph, plan)
     with torch.no_grad():
         logits = built(net.images)
         assert error(shared(net.images, plan), logits) < 1e-9
@@ -47,7 +47,7 @@ def test_built_and_shared_agree(name: str, seed: int) -> None:
 def test_a_residual_network_equals_its_module_with_zeroed_weights() -> None:
     net = zoo("resnet20")
     plan = search_space(net.graph, 3, 4).sample(np.random.default_rng(0))
-    built = build(net.traced, net.graph, plan)
+    built = build(net.graph, plan)
     with torch.no_grad():
         for stage, logits in enumerate(built(net.images)):
             assert error(logits, stage_as_static(net, plan, stage)(net.images)) < 1e-9
@@ -57,8 +57,8 @@ def test_analysis_and_building_are_quick() -> None:
     net = zoo("resnet56")
     traced = trace(net.model, net.images)
     start = time.process_time()
-    graph = analyse(traced)
+    graph = analyse_channels(traced)
     analysed = time.process_time()
-    build(traced, graph, search_space(graph).uniform())
+    build(graph, search_space(graph).uniform())
     assert analysed - start < 1.5
     assert time.process_time() - analysed < 1.0

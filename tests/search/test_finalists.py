@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from s2dnas.errors import SettingsError
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score
-from s2dnas.search.loop import best
+from s2dnas.search.loop import best_entry
 from s2dnas.space.plan import Plan
 
 PAIRS = st.lists(st.tuples(st.floats(0.1, 1), st.integers(1, 100)), min_size=1, max_size=20)
@@ -22,7 +22,7 @@ def test_every_plan_meets_one_as_good_or_better_of_about_its_cost(pairs: list[tu
     entries, costs = [entry(reward) for reward, _ in pairs], [float(cost) for _, cost in pairs]
     found = finalists(entries, costs, count)
     assert 1 <= len(found) <= count
-    assert best(entries) in found
+    assert best_entry(entries) in found
     width = (max(costs) - min(costs)) / count
     cost_of = {id(each): cost for each, cost in zip(entries, costs, strict=True)}
     for each in entries:

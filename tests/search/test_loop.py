@@ -7,8 +7,9 @@ import pytest
 
 from s2dnas.errors import ArtifactError, SettingsError
 from s2dnas.search.journal import Entry, Score, read_journal
-from s2dnas.search.loop import best, search
-from s2dnas.search.strategy import STRATEGIES, Strategy, make_strategy
+from s2dnas.search.loop import best_entry, search
+from s2dnas.search.registry import STRATEGIES, make_strategy
+from s2dnas.search.strategy import Strategy
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
 
@@ -124,6 +125,6 @@ def test_best_is_the_earliest_of_the_highest_reward() -> None:
     entries = [
         Entry(plan, Score(0.5, 1.0, reward), 0.0) for plan, reward in zip(plans, [0.1, 0.7, 0.7, 0.2], strict=True)
     ]
-    assert best(entries) is entries[1]
+    assert best_entry(entries) is entries[1]
     with pytest.raises(SettingsError, match="no plan"):
-        best([])
+        best_entry([])

@@ -6,7 +6,8 @@ import pytest
 
 from s2dnas.errors import SettingsError
 from s2dnas.search.random import RandomStrategy
-from s2dnas.search.strategy import STRATEGIES, Strategy, make_strategy
+from s2dnas.search.registry import STRATEGIES, make_strategy
+from s2dnas.search.strategy import Strategy
 from s2dnas.space.space import Concat, SearchSpace, Split
 
 SPACES = {

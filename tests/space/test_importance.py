@@ -1,30 +1,36 @@
 """Each measure tells the channels that matter from those that do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from oracle import tiny
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
+from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.trace import trace
 from s2dnas.space.importance import by_activation, by_l1, by_norm_scale
 
 
+def with_values(graph: ChannelGraph, values: dict[str, Tensor]) -> ChannelGraph:
+    """The same network with other weights."""
+    return replace(graph, traced=replace(graph.traced, values=values))
+
+
 def test_no_layer_of_a_coupling_dominates() -> None:
     net = tiny("residual")
-    graph = analyse(net.traced)
-    before = by_l1(net.traced, graph)
-    scaled = dict(net.traced.values)
+    graph = analyse_channels(net.graph.traced)
+    before = by_l1(graph)
+    scaled = dict(net.graph.traced.values)
     scaled["shortcut.0.weight"] = scaled["shortcut.0.weight"] * 1000
-    (traced,) = [type(net.traced)(**{**vars(net.traced), "values": scaled})]
-    np.testing.assert_allclose(by_l1(traced, graph), before)
+    np.testing.assert_allclose(by_l1(with_values(graph, scaled)), before)
 
 
 def test_a_layer_of_zeros_has_finite_importances() -> None:
     net = tiny("vgg")
-    values = {name: torch.zeros_like(value) for name, value in net.traced.values.items()}
-    traced = type(net.traced)(**{**vars(net.traced), "values": values})
-    assert np.isfinite(by_l1(traced, analyse(net.traced))).all()
+    values = {name: torch.zeros_like(value) for name, value in net.graph.traced.values.items()}
+    assert np.isfinite(by_l1(with_values(net.graph, values))).all()
 
 
 def net() -> nn.Sequential:
@@ -37,9 +43,8 @@ def net() -> nn.Sequential:
 
 def most_important(model: nn.Module, measure: object) -> int:
     """The channel of the first layer that a measure puts first."""
-    traced = trace(model, torch.zeros(1, 3, 8, 8))
-    graph = analyse(traced)
-    importance = measure(traced, graph, torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)))  # type: ignore[operator]
+    graph = analyse_channels(trace(model, torch.zeros(1, 3, 8, 8)))
+    importance = measure(graph, torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)))  # type: ignore[operator]
     (layer,) = [layer for layer in graph.mixing if layer.name == "0"]
     return int(np.argmax(importance[layer.outputs]))
 
@@ -49,10 +54,9 @@ def test_norm_scales_are_read_where_there_are_some() -> None:
     with torch.no_grad():
         model[1].weight[3] = -5.0
     assert most_important(model, by_norm_scale) == 3
-    traced = trace(model, torch.zeros(1, 3, 8, 8))
-    graph = analyse(traced)
+    graph = analyse_channels(trace(model, torch.zeros(1, 3, 8, 8)))
     (unnormed,) = [layer for layer in graph.mixing if layer.name == "3"]
-    np.testing.assert_allclose(by_norm_scale(traced, graph)[unnormed.outputs], by_l1(traced, graph)[unnormed.outputs])
+    np.testing.assert_allclose(by_norm_scale(graph)[unnormed.outputs], by_l1(graph)[unnormed.outputs])
 
 
 def test_activations_count_with_the_weights_that_read_them() -> None:

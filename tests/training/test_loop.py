@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from s2dnas.errors import TrainingError
 from s2dnas.training.checkpoint import EpochRecord, load_checkpoint
-from s2dnas.training.loop import Objective, Progress, fit
+from s2dnas.training.loop import Progress, TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=0.1, warmup_epochs=0.5)
@@ -45,8 +45,8 @@ class Toy:
             right = self.module(self.images).argmax(1) == self.labels
         return {"accuracy": float(right.float().mean())}
 
-    def objective(self) -> Objective:
-        return Objective(self.module, self.loss, self.batches, BATCHES, self.validate)
+    def objective(self) -> TrainingTask:
+        return TrainingTask(self.module, self.loss, self.batches, BATCHES, self.validate)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_every_epoch_draws_anew(toy: Toy, fabric: Fabric, tmp_path: Path) -> Non
     assert len({tuple(drop.tolist()) for drop in drops}) == RECIPE.epochs
 
 
-def kill_in_batch(done: int, objective: Objective) -> tuple[Objective, Callable[[Progress], None]]:
+def kill_in_batch(done: int, objective: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
     def on_progress(progress: Progress) -> None:
         if progress.done == done:
             raise KilledError
@@ -128,7 +128,7 @@ def kill_in_batch(done: int, objective: Objective) -> tuple[Objective, Callable[
     return objective, on_progress
 
 
-def kill_in_validation(epoch: int, objective: Objective) -> tuple[Objective, Callable[[Progress], None]]:
+def kill_in_validation(epoch: int, objective: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
     calls = []
 
     def validate() -> dict[str, float]:
@@ -257,7 +257,7 @@ def test_only_weight_matrices_decay(toy: Toy, fabric: Fabric, tmp_path: Path) ->
         torch.testing.assert_close(parameter, before[name] * (factor if decays else 1.0))
 
 
-def diverging_in(call: int, toy: Toy, value: float) -> Objective:
+def diverging_in(call: int, toy: Toy, value: float) -> TrainingTask:
     """From one batch on, the loss is ``value``."""
     calls: list[int] = []
 

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError
-from s2dnas.training.losses import LabelLoss, LossWeights, feature_gap, multi_exit_loss
+from s2dnas.training.losses import LabelLoss, LossWeights, feature_distillation, multi_exit_loss
 
 Array = npt.NDArray[np.float64]
 STAGES, SAMPLES, CLASSES = 3, 5, 4
@@ -111,12 +111,14 @@ def test_samples_count_by_their_chance_to_get_to_a_stage(logits: Tensor, labels:
 
 def test_the_gap_of_features_is_relative_to_how_much_they_vary() -> None:
     static = {"a": torch.tensor([0.0, 2.0, 4.0]), "b": torch.tensor([[1.0, -1.0]])}
-    assert float(feature_gap(static, static)) == 0
+    assert float(feature_distillation(static, static)) == 0
     off = {"a": static["a"] + 1, "b": static["b"]}
-    assert float(feature_gap(off, static)) == pytest.approx((1 / 4 + 0) / 2)
+    assert float(feature_distillation(off, static)) == pytest.approx((1 / 4 + 0) / 2)
     larger = {name: 10 * value for name, value in off.items()}
-    assert float(feature_gap(larger, {name: 10 * value for name, value in static.items()})) == pytest.approx(1 / 8)
-    assert float(feature_gap({}, {})) == 0
+    assert float(feature_distillation(larger, {name: 10 * value for name, value in static.items()})) == pytest.approx(
+        1 / 8
+    )
+    assert float(feature_distillation({}, {})) == 0
 
 
 def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels: Tensor) -> None:
@@ -145,6 +147,6 @@ def test_a_teacher_and_features_in_half_precision_are_compared_in_full(labels: T
     assert rounded.dtype == torch.float32
     assert 0 <= float(rounded) < 1e-2
     values = torch.linspace(-1, 1, 1000).reshape(10, 100)
-    gap = feature_gap({"a": values.bfloat16()}, {"a": values})
+    gap = feature_distillation({"a": values.bfloat16()}, {"a": values})
     assert gap.dtype == torch.float32
     assert 0 < float(gap) < 1e-4

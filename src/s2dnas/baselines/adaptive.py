@@ -56,7 +56,7 @@ def module_macs(module: nn.Module, *inputs: Any) -> int:
     return counter.macs
 
 
-def evaluate(net: AdaptiveNet, batches: Iterable[tuple[Tensor, Tensor]], *, skip: bool = False) -> Outcomes:
+def adaptive_outcomes(net: AdaptiveNet, batches: Iterable[tuple[Tensor, Tensor]], *, skip: bool = False) -> Outcomes:
     """Predictions and macs of all samples. Multiplying by zero, the default, is faster for large batches."""
     training = net.training
     net.eval()

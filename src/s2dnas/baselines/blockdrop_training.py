@@ -107,11 +107,13 @@ class _Trial:
         """The self-critical policy gradient, as a loss, for the logits that the drawn blocks gave."""
         with torch.no_grad():
             greedy = net.base(images, self.greedy, True)
-        advantage = reward(logits, labels, self.drawn, penalty) - reward(greedy, labels, self.greedy, penalty)
+        advantage = blockdrop_reward(logits, labels, self.drawn, penalty) - blockdrop_reward(
+            greedy, labels, self.greedy, penalty
+        )
         return -(advantage * self.log_likelihood).mean()
 
 
-def reward(logits: Tensor, labels: Tensor, kept: Tensor, penalty: float) -> Tensor:
+def blockdrop_reward(logits: Tensor, labels: Tensor, kept: Tensor, penalty: float) -> Tensor:
     """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one."""
     share = kept.to(logits.dtype).mean(1)
     return torch.where(logits.argmax(1) == labels, 1 - share**2, -penalty)

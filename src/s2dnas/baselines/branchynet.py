@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from s2dnas.baselines.chain import StageChain
 from s2dnas.baselines.cutting import CutPoint, at_depths, pieces
 from s2dnas.errors import require
-from s2dnas.graph.trace import Traced
+from s2dnas.graph.traced import Traced
 from s2dnas.models.init import he_normal
 from s2dnas.network.multi_exit import Carry
 
-CONFIDENCE = "entropy"
+BRANCHYNET_CONFIDENCE = "entropy"
 
 
 @dataclass(frozen=True)

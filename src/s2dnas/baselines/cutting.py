@@ -10,9 +10,9 @@ from torch import fx, nn
 
 from s2dnas.errors import ModelError
 from s2dnas.graph.calls import operator_name, result_of
-from s2dnas.graph.trace import Traced
+from s2dnas.graph.traced import Traced
 from s2dnas.network.counter import MacCounter
-from s2dnas.network.stage_graph import StageGraph
+from s2dnas.staged.stage_graph import StageGraph
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from s2dnas.errors import require
 from s2dnas.models.init import he_normal
 from s2dnas.network.multi_exit import Carry
 
-CONFIDENCE = "max_probability"
+MSDNET_CONFIDENCE = "max_probability"
 
 
 @dataclass(frozen=True)

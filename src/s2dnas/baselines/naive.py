@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from s2dnas.baselines.chain import StageChain
 from s2dnas.errors import require
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.graph.trace import Traced
-from s2dnas.network.build import build
 from s2dnas.network.multi_exit import Carry
 from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import build
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,21 @@ class CascadeSettings:
         require(self, rules)
 
 
-def cascade(traced: Traced, graph: ChannelGraph, settings: CascadeSettings) -> StageChain:
+def cascade(graph: ChannelGraph, settings: CascadeSettings) -> StageChain:
     """Slim copies that hold the first units' slices of the static weights, one stage each; nothing is carried.
 
     Train it with ``JointLoss()``: since nothing is shared, that trains each copy as if it were alone.
     Raises PlanError if no coupling can be divided in two.
     """
-    return StageChain(
-        [_Alone(traced, graph, width, settings.min_width) for width in settings.widths], traced.image_shape
-    )
+    return StageChain([_Alone(graph, width, settings.min_width) for width in settings.widths], graph.traced.image_shape)
 
 
 class _Alone(nn.Module):
     """A slim copy: the first stage of a network divided in two, without what it would hand to the second."""
 
-    def __init__(self, traced: Traced, graph: ChannelGraph, width: float, min_width: int) -> None:
+    def __init__(self, graph: ChannelGraph, width: float, min_width: int) -> None:
         super().__init__()
-        self.slim = build(traced, graph, _first(graph, width, min_width)).stages[0]
+        self.slim = build(graph, _first(graph, width, min_width)).stages[0]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Carry]:
         logits, _ = self.slim(x)

@@ -8,8 +8,8 @@ import typer
 from s2dnas.cli.app import app
 
 
-@app.command()
-def compare(
+@app.command("compare")
+def compare_command(
     config: Annotated[Path, typer.Argument(help="What to compare on what, as a TOML file.")],
     out: Annotated[Path, typer.Option(help="The folder of the comparison; one that was stopped goes on.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings as key=value.")] = None,

@@ -17,8 +17,8 @@ MinWidth = Annotated[int, typer.Option(help="The smallest number of channels of 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-@app.command()
-def inspect(
+@app.command("inspect")
+def inspect_command(
     model: Model,
     *,
     classes: Classes = 10,
@@ -29,15 +29,15 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
-    from s2dnas.pipeline.inspection import inspect
+    from s2dnas.cli.inspection import inspect_model
     from s2dnas.report.console import inspection_lines
 
-    found = inspect(model, classes, (channels, size, size), stages, min_width).to_dict()
+    found = inspect_model(model, classes, (channels, size, size), stages, min_width).to_dict()
     _show(found, inspection_lines(found), as_json)
 
 
-@app.command()
-def verify(
+@app.command("verify")
+def verify_command(
     model: Model,
     *,
     classes: Classes = 10,
@@ -50,7 +50,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Prove that what is built from random plans equals the masked network. Example: s2dnas verify resnet20"""
-    from s2dnas.pipeline.inspection import verify_model
+    from s2dnas.cli.inspection import verify_model
     from s2dnas.report.console import verification_lines
 
     image_shape = (channels, size, size)

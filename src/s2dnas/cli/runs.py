@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Argument(help="A run folder.")]
 
 
-@app.command()
-def run(
+@app.command("run")
+def run_command(
     model: Annotated[str, typer.Argument(help="resnet20, ..., torchvision:NAME, timm:NAME, FILE.py:FUNCTION")],
     data: Annotated[str, typer.Argument(help="digits, a folder or hub name for `datasets`, or imagefolder:DIR")],
     out: Annotated[Path, typer.Option(help="The run folder.")],
@@ -40,38 +40,38 @@ def run(
     _do(out, start, STEPS[: STEPS.index(until) + 1])
 
 
-@app.command()
-def resume(folder: Out) -> None:
+@app.command("resume")
+def resume_command(folder: Out) -> None:
     """Go on with a run. Example: s2dnas resume runs/digits"""
     _do(folder, None, STEPS)
 
 
-@app.command()
-def search(folder: Out) -> None:
+@app.command("search")
+def search_command(folder: Out) -> None:
     """Search a plan, and train a shared network for it if the settings say so. Example: s2dnas search runs/digits"""
     _do(folder, None, ("search",))
 
 
-@app.command()
-def train(folder: Out) -> None:
+@app.command("train")
+def train_command(folder: Out) -> None:
     """Train the network of the plan. Example: s2dnas train runs/digits"""
     _do(folder, None, ("train", "equal"))
 
 
-@app.command()
-def calibrate(folder: Out) -> None:
+@app.command("calibrate")
+def calibrate_command(folder: Out) -> None:
     """Choose thresholds on the calibration split. Example: s2dnas calibrate runs/digits"""
     _do(folder, None, ("calibrate",))
 
 
-@app.command()
-def evaluate(folder: Out) -> None:
+@app.command("evaluate")
+def evaluate_command(folder: Out) -> None:
     """Answer the test split. Example: s2dnas evaluate runs/digits"""
     _do(folder, None, ("evaluate",))
 
 
-@app.command()
-def report(folder: Out) -> None:
+@app.command("report")
+def report_command(folder: Out) -> None:
     """Write report.html and report.json. Example: s2dnas report runs/digits"""
     _do(folder, None, ("report",))
 

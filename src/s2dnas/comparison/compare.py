@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from s2dnas.artifacts import read_json, replacing, write_json
 from s2dnas.comparison.contenders import measure
-from s2dnas.comparison.measured import Measured, Part
+from s2dnas.comparison.measured import Measured
 from s2dnas.comparison.settings import CompareSettings
 from s2dnas.config import validated
 from s2dnas.errors import ArtifactError, ModelError
@@ -17,11 +17,12 @@ from s2dnas.pipeline.exits import on_test
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run, Start, Watch
 from s2dnas.pipeline.steps import do
+from s2dnas.records import Record
 
 _log = logging.getLogger(__name__)
 
 
-class Static(Part):
+class Static(Record):
     """The static network that all methods are compared with: trained for as many epochs as they are."""
 
     seed: int
@@ -31,20 +32,20 @@ class Static(Part):
     epochs: int
 
 
-class Curve(Measured):
+class MethodCurve(Measured):
     """What one method reached with one seed."""
 
     method: str
     seed: int
 
 
-class Comparison(Part):
+class Comparison(Record):
     """All that was found so far: the static network, and the curve of each method, per seed."""
 
     model: str
     data: str
     static: tuple[Static, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[MethodCurve, ...]
     not_applicable: dict[str, str]
     settings: dict[str, JsonValue]
 
@@ -53,7 +54,7 @@ class Comparison(Part):
         """The methods that were measured, in the order of the settings."""
         return list(dict.fromkeys(curve.method for curve in self.curves))
 
-    def of(self, method: str) -> Sequence[Curve]:
+    def of(self, method: str) -> Sequence[MethodCurve]:
         """A method's curves, one per seed."""
         return [curve for curve in self.curves if curve.method == method]
 
@@ -89,7 +90,7 @@ def _with(found: Comparison, method: str, run: Run, settings: CompareSettings) -
     except ModelError as error:
         _log.info("%s does not apply: %s", method, error)
         return found.model_copy(update={"not_applicable": {**found.not_applicable, method: str(error)}})
-    curve = Curve(method=method, seed=run.settings.seed, **measured.model_dump())
+    curve = MethodCurve(method=method, seed=run.settings.seed, **measured.model_dump())
     return found.model_copy(update={"curves": (*found.curves, curve)})
 
 

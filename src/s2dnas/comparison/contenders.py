@@ -12,7 +12,7 @@ from torch import nn
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.baselines import branchynet as branchynets
 from s2dnas.baselines import msdnet as msdnets
-from s2dnas.baselines.adaptive import AdaptiveNet, evaluate
+from s2dnas.baselines.adaptive import AdaptiveNet, adaptive_outcomes
 from s2dnas.baselines.blockdrop import blockdrop
 from s2dnas.baselines.blockdrop_training import CurriculumLoss, FinetuningLoss
 from s2dnas.baselines.joint_loss import JointLoss
@@ -67,16 +67,16 @@ def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
-    net = cascade(run.static_traced, run.static_graph, settings.cascade)
+    net = cascade(run.static_graph, settings.cascade)
     fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run))
     return _collected(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
     with run.drawing("branchynet"):
-        net = branchynets.branchynet(run.static_traced, settings.branchynet)
+        net = branchynets.branchynet(run.static_graph.traced, settings.branchynet)
     fit_step(run, "branchynet", net, run.settings.continued, _joint_loss(run, settings.branchynet.alpha))
-    return _collected(run, settings, "branchynet", net, branchynets.CONFIDENCE)
+    return _collected(run, settings, "branchynet", net, branchynets.BRANCHYNET_CONFIDENCE)
 
 
 def _msdnet(run: Run, settings: CompareSettings) -> Measured:
@@ -86,7 +86,9 @@ def _msdnet(run: Run, settings: CompareSettings) -> Measured:
 def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     """The same network as ``msdnet``, with thresholds and confidence of its own kind."""
     net = _trained_msdnet(run, settings)
-    calibrate, test = (_table(run, "msdnet-q", net, split, msdnets.CONFIDENCE) for split in ("calibrate", "test"))
+    calibrate, test = (
+        _table(run, "msdnet-q", net, split, msdnets.MSDNET_CONFIDENCE) for split in ("calibrate", "test")
+    )
     found = by_rules(q_family(calibrate), calibrate, test, run.static_graph.macs, settings.budgets)
     return _measured(run, found, net, "msdnet")
 
@@ -165,7 +167,7 @@ def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str |
 
 
 def _adaptive(run: Run, settings: CompareSettings, net: AdaptiveNet, *steps: str) -> Measured:
-    outcomes = evaluate(net, run.plain(run.splits.test))
+    outcomes = adaptive_outcomes(net, run.plain(run.splits.test))
     found = by_outcomes(outcomes, run.static_graph.macs, settings.budgets)
     return _measured(run, found, net, *steps).model_copy(update={"accounts": net.accounts(outcomes)})
 

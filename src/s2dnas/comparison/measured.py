@@ -1,28 +1,27 @@
-"""What is found out about a method, in the same terms for all."""
+"""What is found out about a method, in the same terms for all.
+
+Accuracies in [0, 1] on the test split, macs per sample.
+"""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from s2dnas.calibration import for_budget, frontier, rule_curve
 from s2dnas.errors import BudgetError
-from s2dnas.exits import ExitRule, ExitTable, Outcomes, accuracy, curve, decide, for_budget, frontier, mean_macs
+from s2dnas.exits import ExitRule, ExitTable, Outcomes, accuracy, decide, mean_macs
+from s2dnas.records import Record
 
 
-class Part(BaseModel):
-    """Frozen; accuracies in [0, 1] on the test split, macs per sample."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Point(Part):
+class Point(Record):
     """One setting of a method."""
 
     mean_macs: float
     accuracy: float
 
 
-class AtBudget(Part):
+class AtBudget(Record):
     """The most accurate setting, by the calibration split, whose mean cost there is within a share of static macs."""
 
     budget: float
@@ -30,7 +29,7 @@ class AtBudget(Part):
     accuracy: float
 
 
-class Measured(Part):
+class Measured(Record):
     """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training,
     and seconds of the search before that.
 
@@ -43,7 +42,7 @@ class Measured(Part):
     epochs: int
     seconds: float
     search_seconds: float = 0.0
-    accounts: dict[str, float] = {}
+    accounts: dict[str, float] = Field(default_factory=dict)
 
 
 Found = tuple[tuple[Point, ...], tuple[AtBudget, ...]]
@@ -57,7 +56,7 @@ def by_thresholds(
     ``expected``: they are compared by expected answers, instead of counted ones.
     """
     front = frontier(calibrate, expected=expected)
-    found = curve(front, test)
+    found = rule_curve(front, test)
     points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(found.macs, found.accuracy, strict=True))
     at_budgets = []
     for budget in budgets:

@@ -1,8 +1,8 @@
 """Curves that others published, read off their figures to about 0.1 point: drawn as not ours, never compared with."""
 
-Curve = tuple[tuple[float, float], ...]
+PublishedCurve = tuple[tuple[float, float], ...]
 
-PUBLISHED: dict[str, dict[str, Curve]] = {
+PUBLISHED: dict[str, dict[str, PublishedCurve]] = {
     "cifar10": {
         "MSDNet (L2W authors' run)": ((10, 92.0), (15, 93.0), (20, 93.2), (25, 93.65), (30, 93.9), (40, 94.05)),
         "L2W-DEN": ((10, 92.3), (15, 93.55), (20, 94.4), (25, 94.7), (30, 94.75)),

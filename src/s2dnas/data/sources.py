@@ -12,7 +12,7 @@ from s2dnas.errors import SettingsError
 
 __all__ = ["ImageData", "Source", "load"]
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def load(spec: str, size: int | None = None, limit: int | None = None) -> Source:
@@ -31,7 +31,7 @@ def load(spec: str, size: int | None = None, limit: int | None = None) -> Source
         if value is not None and value < 1:
             raise SettingsError(f"{name} is {value}; give at least 1")
     source = _digits(size, limit) if spec == "digits" else load_hub(spec, size, limit)
-    logger.info(
+    _log.info(
         "%s: %d + %d images %s, %d classes",
         spec,
         len(source.train),

@@ -5,11 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from s2dnas.arrays import FloatArray
 from s2dnas.errors import SettingsError, nearest
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 Confidence = Callable[[FloatArray], FloatArray]
 
 

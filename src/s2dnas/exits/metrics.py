@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2dnas.exits.confidence import FloatArray, IntArray
+from s2dnas.arrays import FloatArray, IntArray
 from s2dnas.exits.rule import ExitRule, Outcomes, decide
 from s2dnas.exits.table import ExitTable
 

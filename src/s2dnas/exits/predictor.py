@@ -1,29 +1,13 @@
-"""How good it is to leave, learnt from several confidences and from whether the stages before agree."""
+"""How good it is to leave, predicted from several confidences and from whether the stages before agree."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from s2dnas.arrays import FloatArray
 from s2dnas.errors import SettingsError
-from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray, entropy, margin, max_probability
-from s2dnas.exits.logistic import SMALLEST, chances, log_odds, regression
-
-Target = Callable[[BoolArray], BoolArray]
-
-
-def correctness(right: BoolArray) -> BoolArray:
-    """(S, N): is the stage right?"""
-    return right
-
-
-def sufficiency(right: BoolArray) -> BoolArray:
-    """(S, N): is the stage right, or none of the later ones, so that going on gains nothing?"""
-    later = np.logical_or.accumulate(right[::-1], axis=0)[::-1]  # this stage or a later one
-    return right | ~later
-
-
-TARGETS: dict[str, Target] = {"correctness": correctness, "sufficiency": sufficiency}
+from s2dnas.exits.confidence import entropy, margin, max_probability
+from s2dnas.exits.logistic import SMALLEST, log_odds, logistic_probabilities
 
 
 @dataclass(frozen=True)
@@ -43,14 +27,7 @@ class Predictor:
 
     def scores(self, probabilities: FloatArray) -> FloatArray:
         """(N,): how likely stage J meets the target, given the probabilities (J, N, K) of the stages up to it."""
-        return chances(self.weights[len(probabilities) - 1], features(probabilities))
-
-
-def fit_predictor(probabilities: FloatArray, labels: IntArray, target: str) -> Predictor:
-    """What best tells from probabilities (S, N, K) which samples, with labels (N,), meet a target of ``TARGETS``."""
-    met = TARGETS[target](probabilities.argmax(axis=-1) == labels)
-    stages = range(len(probabilities))
-    return Predictor(tuple(regression(features(probabilities[: stage + 1]), met[stage]) for stage in stages))
+        return logistic_probabilities(self.weights[len(probabilities) - 1], features(probabilities))
 
 
 def features(probabilities: FloatArray) -> FloatArray:

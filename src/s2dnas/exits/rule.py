@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from s2dnas.arrays import BoolArray, FloatArray, IntArray
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits.confidence import BoolArray, FloatArray, IntArray
-from s2dnas.exits.scoring import AnyScoring, from_plain, shortened, to_plain
+from s2dnas.exits.scoring import AnyScoring, canonical, from_plain, to_plain
 from s2dnas.exits.table import ExitTable
 
 NEVER = 2.0
@@ -31,7 +31,7 @@ class ExitRule:
     thresholds: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "confidence", shortened(self.confidence))
+        object.__setattr__(self, "confidence", canonical(self.confidence))
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in self.thresholds))
         for stage, threshold in enumerate(self.thresholds):
             if not (math.isfinite(threshold) and threshold >= 0):

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from s2dnas.arrays import FloatArray, IntArray
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, FloatArray, IntArray, confidence
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, confidence
 from s2dnas.exits.predictor import Predictor
 from s2dnas.exits.temperature import tempered
 
@@ -71,7 +72,7 @@ AnyScoring = str | Scoring
 """A measure's name is short for a Scoring by that measure alone."""
 
 
-def shortened(scoring: AnyScoring) -> AnyScoring:
+def canonical(scoring: AnyScoring) -> AnyScoring:
     """The name alone where that is all. Raises SettingsError if there is no such measure."""
     if isinstance(scoring, str):
         confidence(scoring)
@@ -80,7 +81,7 @@ def shortened(scoring: AnyScoring) -> AnyScoring:
     return name if isinstance(name, str) and scoring == Scoring(name) else scoring
 
 
-def spelt_out(scoring: AnyScoring) -> Scoring:
+def as_scoring(scoring: AnyScoring) -> Scoring:
     """The same with nothing left out. Raises SettingsError if there is no such measure."""
     return Scoring(scoring) if isinstance(scoring, str) else scoring
 
@@ -97,11 +98,11 @@ def from_plain(content: str | Mapping[str, Any]) -> AnyScoring:
     """What ``to_plain`` wrote. Raises ArtifactError if a part is missing or out of range."""
     try:
         if isinstance(content, str):
-            return shortened(content)
+            return canonical(content)
         measure = content["measure"]
         if not isinstance(measure, str):
             measure = Predictor(tuple(tuple(map(float, row)) for row in measure))
-        return shortened(Scoring(measure, tuple(map(float, content["temperatures"])), bool(content["surest"])))
+        return canonical(Scoring(measure, tuple(map(float, content["temperatures"])), bool(content["surest"])))
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"not a way to score: {error!r}; give one that s2dnas wrote") from error
 

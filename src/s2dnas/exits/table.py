@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from s2dnas.arrays import BoolArray, FloatArray, IntArray
 from s2dnas.artifacts import read_arrays, write_arrays
 from s2dnas.errors import ArtifactError, DataError, S2dnasError
-from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, BoolArray, FloatArray, IntArray
-from s2dnas.exits.scoring import AnyScoring, from_text, shortened, spelt_out, to_text
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
+from s2dnas.exits.scoring import AnyScoring, as_scoring, canonical, from_text, to_text
 
-FORMAT = "s2dnas.exit_table"
-VERSION = 1
+_FORMAT = "s2dnas.exit_table"
+_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class ExitTable:
     static: IntArray | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "confidence", shortened(self.confidence))
+        object.__setattr__(self, "confidence", canonical(self.confidence))
         for name in self._arrays():
             array = np.array(getattr(self, name), dtype=_DTYPES[name])
             array.setflags(write=False)
@@ -50,7 +51,7 @@ class ExitTable:
         static: npt.ArrayLike | None = None,
     ) -> "ExitTable":
         """The table of logits (S, N, K), labels (N,) and cumulative macs (S,). Raises as the class does."""
-        scores, predictions = spelt_out(confidence).answers(logits)
+        scores, predictions = as_scoring(confidence).answers(logits)
         return ExitTable(
             scores=scores,
             predictions=predictions,
@@ -99,7 +100,7 @@ class ExitTable:
 
     def save(self, path: Path) -> None:
         """Write the table as NPZ."""
-        header = {"format": FORMAT, "version": VERSION, "confidence": to_text(self.confidence)}
+        header = {"format": _FORMAT, "version": _VERSION, "confidence": to_text(self.confidence)}
         arrays = {name: np.array(value) for name, value in header.items()}
         write_arrays(path, arrays | {name: getattr(self, name) for name in self._arrays()})
 
@@ -108,9 +109,9 @@ class ExitTable:
         """Read a table that ``save`` wrote. Raises ArtifactError if it is missing, damaged or of another kind."""
         arrays = read_arrays(path)
         kind, version = str(arrays.get("format")), str(arrays.get("version"))
-        if (kind, version) != (FORMAT, str(VERSION)):
+        if (kind, version) != (_FORMAT, str(_VERSION)):
             raise ArtifactError(
-                f"{path} holds {kind!r} version {version}, expected {FORMAT!r} version {VERSION}; "
+                f"{path} holds {kind!r} version {version}, expected {_FORMAT!r} version {_VERSION}; "
                 "repeat the step that wrote it"
             )
         try:

@@ -8,15 +8,15 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import failure, operand
 from s2dnas.graph.channels import ChannelGraph, Whole
 from s2dnas.graph.conclusion import conclude
-from s2dnas.graph.ops import Ids, NotDivisibleError, rule_of
-from s2dnas.graph.trace import Traced
-from s2dnas.graph.units import compress
+from s2dnas.graph.ops import rule_of
+from s2dnas.graph.traced import Traced
+from s2dnas.graph.units import Ids, NotDivisibleError, compress
 from s2dnas.graph.walk import Walk, anywhere, parts_of
 
 _log = logging.getLogger(__name__)
 
 
-def analyse(traced: Traced) -> ChannelGraph:
+def analyse_channels(traced: Traced) -> ChannelGraph:
     """Find the couplings, mixing layers and tail of a captured network.
 
     Raises ModelError if it has no convolution or linear layer that can be divided.

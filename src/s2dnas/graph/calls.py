@@ -30,6 +30,12 @@ def argument_names(node: fx.Node) -> list[str]:
     return list(inspect.signature(node.target).parameters) if inspect.isfunction(node.target) else []
 
 
+def mode_argument(node: fx.Node) -> int | None:
+    """The position of the flag of a call that behaves differently in training, None if it does not."""
+    names = argument_names(node)
+    return next((names.index(name) for name in ("training", "train") if name in names), None)
+
+
 def argument(node: fx.Node, name: str, default: Any = None) -> Any:
     """An argument of a call by its name in the operator's schema, ``default`` if it is not given."""
     names = argument_names(node)

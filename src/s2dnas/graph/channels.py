@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from torch import fx
 
+from s2dnas.arrays import IntArray
 from s2dnas.graph.calls import module_path, operator_name, source_line
-
-IntArray = npt.NDArray[np.int64]
+from s2dnas.graph.traced import Traced
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +95,7 @@ class Whole:
 
 @dataclass(frozen=True, eq=False)
 class ChannelGraph:
-    """The analysis of a network: a value, made once and used by search space, cost, shared network and builder.
+    """A captured network and its analysis: made once and used by search space, cost, masked and staged network.
 
     ``layouts`` holds every value's layout by node name, one per part for a call with several results. ``tail`` names
     the calls that each stage owns a copy of. ``whole_macs`` holds, by node name, the multiply-adds of convolutions and
@@ -106,9 +105,11 @@ class ChannelGraph:
     them on the features of all stages up to its own, which lie along the given axis. ``per_stage`` names the values
     without channels that come of such calls (a mean over channels): each stage has a version of its own; given are
     the units that they are computed from. ``readers`` names, for each call of a mixing layer, the next such calls, and
-    calls of the tail, that read its result.
+    calls of the tail, that read its result. ``static_macs`` are the multiply-adds of the network that the user gave,
+    for one image: they stay as they are when the network is widened.
     """
 
+    traced: Traced
     num_units: int
     couplings: tuple[Coupling, ...]
     mixing: tuple[Mixing, ...]
@@ -119,6 +120,10 @@ class ChannelGraph:
     cumulative: Mapping[str, int] = field(default_factory=dict)
     per_stage: Mapping[str, IntArray] = field(default_factory=dict)
     readers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    static_macs: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "static_macs", self.static_macs or self.macs)
 
     @cached_property
     def layer_of(self) -> Mapping[str, Mixing]:
@@ -132,5 +137,5 @@ class ChannelGraph:
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of the static network for one image."""
+        """Multiply-adds of the captured network for one image."""
         return sum(layer.macs for layer in self.mixing) + sum(self.whole_macs.values())

@@ -1,20 +1,22 @@
 """What a finished walk has found, as a ChannelGraph: every id replaced by its unit."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
+from math import prod
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from s2dnas.errors import ModelError
-from s2dnas.graph.calls import operator_name
+from s2dnas.graph.calls import operand, operator_name
 from s2dnas.graph.channels import ChannelGraph, Layout, Mixing, Whole
+from s2dnas.graph.convolutions import convolves
 from s2dnas.graph.couplings import find_couplings
-from s2dnas.graph.ops import Ids, weighted_macs
 from s2dnas.graph.readers import find_readers
 from s2dnas.graph.tail import find_tail, read_directly
-from s2dnas.graph.units import Units, compress
+from s2dnas.graph.traced import Traced
+from s2dnas.graph.units import Ids, Units, compress
 from s2dnas.graph.walk import MixingCall, Walk, parts_of
 
 
@@ -28,6 +30,7 @@ def conclude(walk: Walk) -> ChannelGraph:
     _fix_several_axes(walk)
     mixing = tuple(_mixing(walk, tail))
     return ChannelGraph(
+        traced=walk.traced,
         num_units=1 + max(int(part.max()) for ids in walk.layouts.values() for part in parts_of(ids)),
         couplings=find_couplings(mixing, walk.units.reasons()),
         mixing=mixing,
@@ -90,6 +93,20 @@ def _mixing(walk: Walk, tail: Set[str]) -> Iterator[Mixing]:
             macs_per_weight=sum(call.macs_per_weight for call in calls),
             in_tail=in_tail,
         )
+
+
+def weighted_macs(traced: Traced, without: Collection[str]) -> dict[str, int]:
+    """Multiply-adds, for one image, of the calls of convolutions and linear layers that are not ``without``."""
+    found = {}
+    for node in traced.graph.nodes:
+        if node.op != "call_function" or node.name in without:
+            continue
+        if not convolves(node) and operator_name(node) != "aten.linear":
+            continue
+        given, made, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
+        inverse = "transpose" in operator_name(node)
+        found[node.name] = prod(given) // given[1] * prod(weight) if inverse else prod(made) * prod(weight[1:])
+    return found
 
 
 def _layer_names(weights: Mapping[str, Any]) -> dict[str, str]:

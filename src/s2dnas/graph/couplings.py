@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from s2dnas.graph.channels import Coupling, IntArray, Mixing
+from s2dnas.arrays import IntArray
+from s2dnas.graph.channels import Coupling, Mixing
 
 # How often a unit occurs, per mixing layer: among its outputs, and among its inputs.
 _Occurrence = tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from s2dnas.graph.channels import ChannelGraph, Coupling, IntArray, Mixing, Whole
-from s2dnas.graph.trace import Traced
+from s2dnas.arrays import IntArray
+from s2dnas.graph.channels import ChannelGraph, Coupling, Mixing, Whole
+from s2dnas.graph.traced import Traced
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ class Description:
         return cast(dict[str, Any], json.loads(json.dumps(asdict(self))))
 
 
-def describe(traced: Traced, graph: ChannelGraph) -> Description:
+def describe(graph: ChannelGraph) -> Description:
     """Sum up a captured and analysed network."""
     return Description(
         macs=graph.macs,
-        params=_num_parameters(traced),
-        image_shape=traced.image_shape,
-        num_classes=traced.num_classes,
+        params=_num_parameters(graph.traced),
+        image_shape=graph.traced.image_shape,
+        num_classes=graph.traced.num_classes,
         couplings=tuple(_coupling(coupling) for coupling in graph.couplings),
         layers=tuple(_layer(layer) for layer in graph.mixing),
         divisible_share=_divisible_macs(graph) / graph.macs,

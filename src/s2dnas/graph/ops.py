@@ -4,7 +4,7 @@ A rule takes the walk through the network and a call, and gives the channel ids 
 without a rule is never assumed harmless: its channels stay whole in stage 1 and are listed.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -12,20 +12,14 @@ import torch
 from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand, operator_name
-from s2dnas.graph.convolutions import convolves, transposed_conv
+from s2dnas.graph.convolutions import transposed_conv
 from s2dnas.graph.products import factors_of
-from s2dnas.graph.units import varying_axes
+from s2dnas.graph.units import Ids, NotDivisibleError, varying_axes
 
 if TYPE_CHECKING:
-    from s2dnas.graph.trace import Traced
     from s2dnas.graph.walk import Walk
 
-Ids = Tensor | tuple[Tensor, ...]
 Rule = Callable[["Walk", fx.Node], Ids]
-
-
-class NotDivisibleError(Exception):
-    """A call's channels cannot be divided; the message is the reason."""
 
 
 def convolution(walk: "Walk", node: fx.Node) -> Tensor:
@@ -231,20 +225,6 @@ def rule_of(node: fx.Node) -> Rule | None:
 def rearranges(node: fx.Node) -> bool:
     """Whether a call moves elements without changing any."""
     return rule_of(node) is rearranging
-
-
-def weighted_macs(traced: "Traced", without: Collection[str]) -> dict[str, int]:
-    """Multiply-adds, for one image, of the calls of convolutions and linear layers that are not ``without``."""
-    found = {}
-    for node in traced.graph.nodes:
-        if node.op != "call_function" or node.name in without:
-            continue
-        if not convolves(node) and operator_name(node) != "aten.linear":
-            continue
-        given, made, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
-        inverse = "transpose" in operator_name(node)
-        found[node.name] = prod(given) // given[1] * prod(weight) if inverse else prod(made) * prod(weight[1:])
-    return found
 
 
 def _tie_groups(walk: "Walk", channels: Tensor, groups: int) -> None:

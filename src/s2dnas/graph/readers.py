@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Set
 
 from s2dnas.graph.calls import operand
-from s2dnas.graph.trace import Traced
+from s2dnas.graph.traced import Traced
 
 
 def find_readers(traced: Traced, mixing: Set[str], tail: Set[str]) -> Mapping[str, frozenset[str]]:

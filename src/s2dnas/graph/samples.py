@@ -1,29 +1,13 @@
 """Where the samples of a batch lie in a value: along the first axis, or wherever the network has moved them."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx
 
 from s2dnas.graph.ops import rearranges
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Samples follow each other along ``axis``, each with ``count`` positions (its windows, say)."""
-
-    axis: int = 0
-    count: int = 1
-
-    def numbers(self, shape: tuple[int, ...]) -> Tensor:
-        """For each element of a value of this shape, for a batch of two, the number of its sample."""
-        view = [-1 if axis == self.axis else 1 for axis in range(len(shape))]
-        return torch.arange(2, dtype=torch.int8).repeat_interleave(self.count).view(view).expand(shape)
-
-
-FIRST = Samples()
+from s2dnas.graph.traced import FIRST, Samples
 
 
 def find_samples(

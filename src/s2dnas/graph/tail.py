@@ -5,7 +5,7 @@ from collections.abc import Iterator, Set
 from torch import fx
 
 from s2dnas.graph.calls import operand
-from s2dnas.graph.trace import Traced
+from s2dnas.graph.traced import Traced
 
 
 def find_tail(traced: Traced, mixing: Set[str]) -> frozenset[str]:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -17,45 +16,11 @@ from s2dnas.graph.fold import fold_weights
 from s2dnas.graph.inline import inline_regions
 from s2dnas.graph.inplace import make_functional
 from s2dnas.graph.rewrite import reachable, simplify
-from s2dnas.graph.samples import Samples, find_samples
+from s2dnas.graph.samples import find_samples
+from s2dnas.graph.traced import Traced
 from s2dnas.graph.unwrap import unused_modules, unwrapped
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Traced:
-    """A captured network.
-
-    ``graph`` takes one image batch (N, C, H, W) and parameters as placeholders, and gives logits (N, K).
-    ``tensors`` maps the name of each parameter placeholder to its qualified name, ``values`` qualified names to the
-    network's own tensors (not copies), but for weights that it computes, which are new (``fold``). ``shapes`` holds
-    every node's shape for a batch of one, ``scalars`` the value of every node that is a number. ``constants`` names
-    the calls that do not depend on the image. ``samples`` says of those that do where their samples lie, None where
-    that cannot be told. ``unused`` names the modules that the logits do not need: auxiliary heads, layers left over.
-    """
-
-    graph: fx.Graph
-    image: str
-    tensors: Mapping[str, str]
-    values: Mapping[str, Tensor]
-    parameters: frozenset[str]
-    shapes: Mapping[str, Any]
-    scalars: Mapping[str, Any]
-    num_classes: int
-    constants: frozenset[str]
-    samples: Mapping[str, Samples | None]
-    unused: tuple[str, ...]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Traced":
-        """Itself: it is never changed, and networks that hold it are copied."""
-        return self
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one input image."""
-        _, channels, height, width = self.shapes[self.image]
-        return channels, height, width
 
 
 def trace(model: nn.Module, example: Tensor) -> Traced:
@@ -100,11 +65,6 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
         samples=find_samples(graph, image, constants, one, two),
         unused=unused,
     )
-
-
-def resolve(traced: Traced, argument: Any) -> Any:
-    """An argument with the numbers that the graph computes put in, for a batch of one; tensors stay nodes."""
-    return fx.map_arg(argument, lambda node: traced.scalars.get(node.name, node))
 
 
 @contextmanager

@@ -8,6 +8,13 @@ does not vary.
 import torch
 from torch import Tensor
 
+Ids = Tensor | tuple[Tensor, ...]
+"""The ids of a call's result, or of each of several results."""
+
+
+class NotDivisibleError(Exception):
+    """A call's channels cannot be divided; the message is the reason."""
+
 
 class Units:
     """Ids, the classes that they were merged into, and why some classes cannot be divided."""

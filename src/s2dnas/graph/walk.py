@@ -11,9 +11,8 @@ from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand
 from s2dnas.graph.channels import Whole
-from s2dnas.graph.ops import Ids, NotDivisibleError
-from s2dnas.graph.trace import Traced, resolve
-from s2dnas.graph.units import Units, compress, varying_axes
+from s2dnas.graph.traced import Traced, resolve
+from s2dnas.graph.units import Ids, NotDivisibleError, Units, compress, varying_axes
 
 _MAX_PARAMETER_IDS = 2**22
 

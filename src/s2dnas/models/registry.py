@@ -25,7 +25,7 @@ MODELS: dict[str, Builder] = {
 _ZOOS: dict[str, Callable[[str, int, int], nn.Module]] = {"torchvision": build_torchvision, "timm": build_timm}
 
 
-def build(spec: str, num_classes: int, in_channels: int = 3) -> nn.Module:
+def create_model(spec: str, num_classes: int, in_channels: int = 3) -> nn.Module:
     """A network with fresh weights: a name of ``MODELS``, ``torchvision:NAME``, ``timm:NAME`` or ``FILE.py:FUNCTION``.
 
     The function is given ``num_classes`` and ``in_channels`` as far as it accepts them.

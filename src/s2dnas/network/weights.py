@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.graph.trace import Traced
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,24 +16,24 @@ class Weights:
     heads: tuple[Mapping[str, Tensor], ...]
 
 
-def tensors_of(traced: Traced, graph: ChannelGraph, *, tail: bool) -> list[str]:
+def tensors_of(graph: ChannelGraph, *, tail: bool) -> list[str]:
     """Qualified names of the parameters and buffers that the tail, or the rest of the network, uses."""
     return sorted(
         {
-            traced.tensors[source.name]
-            for node in traced.graph.nodes
+            graph.traced.tensors[source.name]
+            for node in graph.traced.graph.nodes
             if node.op == "call_function" and (node.name in graph.tail) is tail
             for source in node.all_input_nodes
-            if source.name in traced.tensors
+            if source.name in graph.traced.tensors
         }
     )
 
 
-def static_weights(traced: Traced, graph: ChannelGraph, num_stages: int) -> Weights:
+def static_weights(graph: ChannelGraph, num_stages: int) -> Weights:
     """Copies of the static network's weights; every stage's classifier starts as the static one."""
 
     def copies(tail: bool) -> dict[str, Tensor]:
-        names = tensors_of(traced, graph, tail=tail)
-        return {name: traced.values[name].detach().clone() for name in names}
+        names = tensors_of(graph, tail=tail)
+        return {name: graph.traced.values[name].detach().clone() for name in names}
 
     return Weights(body=copies(tail=False), heads=tuple(copies(tail=True) for _ in range(num_stages)))

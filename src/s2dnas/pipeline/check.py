@@ -3,9 +3,9 @@
 import torch
 
 from s2dnas.errors import BudgetError
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
-from s2dnas.network.copies import with_copies
+from s2dnas.inherit.copies import with_copies
 from s2dnas.pipeline.run import Run
 from s2dnas.space.cost import cost_model
 from s2dnas.space.division import search_space
@@ -16,9 +16,8 @@ def check(run: Run) -> None:
     settings = run.settings
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
-    traced = trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape))
-    graph = analyse(traced)
-    with_copies(traced, graph, settings.space.copies, run.norm_images[:2].cpu())
+    graph = analyse_channels(trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape)))
+    with_copies(graph, settings.space.copies, run.norm_images[:2].cpu())
     space = search_space(graph, stages, settings.space.min_width)
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
     cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs

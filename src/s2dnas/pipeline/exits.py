@@ -8,27 +8,26 @@ import numpy as np
 from torch import nn
 
 from s2dnas.artifacts import read_json, write_json
-from s2dnas.errors import BudgetError
-from s2dnas.evaluation.collect import stage_logits, static_accuracy, static_predictions
-from s2dnas.exits import (
-    ExitRule,
-    ExitTable,
+from s2dnas.calibration import (
     Fit,
-    agreeing,
     calibration_table,
+    certify_accuracy,
+    certify_agreement,
     for_accuracy,
     for_budget,
     frontier,
     halves,
-    no_worse,
 )
+from s2dnas.errors import BudgetError
+from s2dnas.evaluation.collect import stage_logits, static_accuracy, static_predictions
+from s2dnas.exits import ExitRule, ExitTable
 from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.run import Run
 
-Choice = Callable[[], ExitRule]
+_Choose = Callable[[], ExitRule]
 
 
-def calibrate(run: Run) -> None:
+def set_thresholds(run: Run) -> None:
     """Choose thresholds for every target on the calibration split; rules.json holds them.
 
     Promises are chosen on one half of the split and tested on the other, which then takes no part in fitting scores.
@@ -55,7 +54,7 @@ def calibrate(run: Run) -> None:
     write_json(run.folder / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
 
 
-def evaluate(run: Run) -> None:
+def answer_test(run: Run) -> None:
     """Answer the test split: the dynamic network's exit table, and the static networks' accuracies."""
     rules(run)  # the test split is not read before thresholds are set
     start = time.perf_counter()
@@ -80,7 +79,7 @@ def rules(run: Run) -> dict[str, ExitRule]:
     return {target: ExitRule.from_dict(rule) for target, rule in content["rules"].items()}
 
 
-def _targets(run: Run, table: ExitTable, static: float) -> dict[str, Choice]:
+def _targets(run: Run, table: ExitTable, static: float) -> dict[str, _Choose]:
     """How the rule of each target is chosen that is to be met on the calibration split, where static is so accurate."""
     exits, macs = run.settings.exits, run.static_graph.macs
     front = frontier(table, expected=exits.expected)
@@ -92,18 +91,20 @@ def _targets(run: Run, table: ExitTable, static: float) -> dict[str, Choice]:
     return {**budgets, **floors}
 
 
-def _promises(run: Run, chosen: ExitTable, tested: ExitTable) -> dict[str, Choice]:
+def _promises(run: Run, chosen: ExitTable, tested: ExitTable) -> dict[str, _Choose]:
     """How the rule of each target is chosen that is to be met on new samples."""
     exits = run.settings.exits
     certain = f"{1 - exits.delta:.0%} certain"
     accurate = {
         f"at most {points:g} points under static, {certain}": partial(
-            no_worse, chosen, tested, points / 100, exits.delta
+            certify_accuracy, chosen, tested, points / 100, exits.delta
         )
         for points in exits.guarantees
     }
     alike = {
-        f"{100 * share:g}% answered as by static, {certain}": partial(agreeing, chosen, tested, 1 - share, exits.delta)
+        f"{100 * share:g}% answered as by static, {certain}": partial(
+            certify_agreement, chosen, tested, 1 - share, exits.delta
+        )
         for share in exits.agreements
     }
     return {**accurate, **alike}

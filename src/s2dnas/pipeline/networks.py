@@ -1,21 +1,21 @@
 """The networks of a run, each with the weights that a step left for it."""
 
+from torch import nn
+
 from s2dnas.config import Beginning
-from s2dnas.graph.trace import Traced
-from s2dnas.network.build import MultiStageNet, build
-from s2dnas.network.shared import MaskedNet, SharedNet
+from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.run import CHECKPOINT, Run
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import MultiStageNet, build
 from s2dnas.training.checkpoint import load_checkpoint
 
 
-def new_shared(run: Run, weights: Traced | None = None) -> SharedNet:
+def new_shared(run: Run, weights: nn.Module | None = None) -> SharedNet:
     """The shared network with the static network's weights, or those of another network of the same kind."""
     settings = run.settings
-    traced = run.traced if weights is None else run.divisible(weights)[0]
-    start = static_weights(traced, run.graph, settings.space.num_stages)
-    return SharedNet(run.traced, run.graph, start, adds=settings.add_logits)
+    source = run.graph if weights is None else run.with_weights_of(weights)
+    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.add_logits)
 
 
 def chosen(run: Run) -> MaskedNet:
@@ -27,7 +27,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
     """The masked network of any plan with the weights that its training begins with."""
     if start == "reconstructed":
         return reconstructed_at(run, plan)
-    shared = new_shared(run, run.captured(run.fresh_static()) if start == "scratch" else None)
+    shared = new_shared(run, run.fresh_static() if start == "scratch" else None)
     if start == "shared":
         load_checkpoint(run.finished(f"shared/{CHECKPOINT}"), shared)
     return shared.at(plan)
@@ -36,7 +36,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
 def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
     """The masked network of a plan with the static weights, fitted to it."""
     weights = run.reconstruction.at(plan)
-    return SharedNet(run.traced, run.graph, weights, adds=run.settings.add_logits).at(plan)
+    return SharedNet(run.graph, weights, adds=run.settings.add_logits).at(plan)
 
 
 def trained(run: Run) -> MultiStageNet:
@@ -48,7 +48,7 @@ def trained(run: Run) -> MultiStageNet:
 
 def built(run: Run, net: MaskedNet) -> MultiStageNet:
     """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
-    return build(run.traced, run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
+    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
 
 
 def _plan(run: Run) -> Plan:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from s2dnas.artifacts import read_json
+from s2dnas.calibration import frontier, rule_curve
 from s2dnas.config import changed
-from s2dnas.exits import ExitRule, ExitTable, curve, decide, frontier, operating_point
+from s2dnas.exits import ExitRule, ExitTable, decide, operating_point
 from s2dnas.pipeline.exits import rules
 from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.run import Run
@@ -25,7 +26,7 @@ from s2dnas.training.checkpoint import EpochRecord, read_history, training_secon
 _SHOWN = 8
 
 
-def report(run: Run) -> None:
+def compile_report(run: Run) -> None:
     """Write report.html, report.json and the plots."""
     write_report(run.folder, ReportContent.model_validate(_content(run)), *_galleries(run))
 
@@ -47,7 +48,7 @@ def _content(run: Run) -> dict[str, object]:
     history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
     entries = read_journal(run.finished("journal.jsonl"))
     searching = search_seconds(run)
-    points = curve(frontier(calibrate, expected=run.settings.exits.expected), test)
+    points = rule_curve(frontier(calibrate, expected=run.settings.exits.expected), test)
     return {
         "model": run.start.model,
         "data": run.start.data,

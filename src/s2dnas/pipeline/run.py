@@ -18,16 +18,17 @@ from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
 from s2dnas.data.sources import load
 from s2dnas.data.splits import Splits, split
 from s2dnas.errors import ArtifactError, ModelError
-from s2dnas.graph.analysis import analyse
+from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.graph.trace import Traced, trace
-from s2dnas.models.registry import build
+from s2dnas.graph.trace import trace
+from s2dnas.graph.traced import Traced
+from s2dnas.inherit.copies import with_copies
+from s2dnas.inherit.reconstruct import Reconstruction
+from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
-from s2dnas.network.copies import with_copies
-from s2dnas.network.reconstruct import Reconstruction
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
-from s2dnas.space.order import ordered
+from s2dnas.space.order import by_importance
 from s2dnas.space.space import SearchSpace
 from s2dnas.training.checkpoint import load_checkpoint
 from s2dnas.training.loop import Batch, Progress
@@ -120,7 +121,7 @@ class Run:
         """The static network with fresh weights, drawn from the seed."""
         channels, *_ = self.splits.train.image_shape
         with self.drawing("weights"):
-            return build(self.start.model, self.splits.train.num_classes, channels)
+            return create_model(self.start.model, self.splits.train.num_classes, channels)
 
     def new_static(self) -> nn.Module:
         """The static network as the run starts with it: with the given weights, if there are any."""
@@ -149,11 +150,6 @@ class Run:
         """The trained static network."""
         return self.trained_static("static")
 
-    @cached_property
-    def static_traced(self) -> Traced:
-        """The captured static network."""
-        return self.captured(self.static)
-
     def captured(self, model: nn.Module) -> Traced:
         """A network of this run's shape, captured."""
         device = self.fabric.device
@@ -161,27 +157,19 @@ class Run:
 
     @cached_property
     def static_graph(self) -> ChannelGraph:
-        """Its analysis, units in order of importance."""
+        """The captured static network, units in order of importance."""
         images = next(iter(self.plain(self.splits.train)))[0]
-        return ordered(self.static_traced, analyse(self.static_traced), self.settings.space.order, images)
-
-    def divisible(self, static: Traced) -> tuple[Traced, ChannelGraph]:
-        """What is divided among stages: a captured static network, with copies of its units if there are to be any."""
-        return with_copies(static, self.static_graph, self.settings.space.copies, self.norm_images[:2])
+        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.order, images)
 
     @cached_property
-    def _divisible(self) -> tuple[Traced, ChannelGraph]:
-        return self.divisible(self.static_traced)
-
-    @property
-    def traced(self) -> Traced:
-        """The network that is divided."""
-        return self._divisible[0]
-
-    @property
     def graph(self) -> ChannelGraph:
-        """Its analysis, units in order of importance, copies last."""
-        return self._divisible[1]
+        """The network that is divided: the static one, with copies of its units if there are to be any."""
+        return with_copies(self.static_graph, self.settings.space.copies, self.norm_images[:2])
+
+    def with_weights_of(self, model: nn.Module) -> ChannelGraph:
+        """The network that is divided, with the weights of another network of its kind; units keep their order."""
+        other = replace(self.static_graph, traced=self.captured(model))
+        return with_copies(other, self.settings.space.copies, self.norm_images[:2])
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -196,8 +184,8 @@ class Run:
     @cached_property
     def reconstruction(self) -> Reconstruction:
         """What fits the static network's weights to plans."""
-        weights = static_weights(self.traced, self.graph, self.settings.space.num_stages)
-        return Reconstruction(self.traced, self.graph, self.norm_images, weights)
+        weights = static_weights(self.graph, self.settings.space.num_stages)
+        return Reconstruction(self.graph, self.norm_images, weights)
 
     def training(self, batch_size: int) -> "tuple[Callable[[torch.Generator], Iterator[Batch]], int]":
         """One augmented pass over the training split, as a function of a generator, and its number of batches."""

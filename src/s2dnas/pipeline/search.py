@@ -7,17 +7,17 @@ from functools import partial
 import torch
 
 from s2dnas.errors import BudgetError
-from s2dnas.evaluation.norms import at_with_norms
-from s2dnas.network.shared import MaskedNet
+from s2dnas.inherit.norms import with_recalibrated_norms
+from s2dnas.masked.shared import MaskedNet
 from s2dnas.pipeline.networks import new_shared, reconstructed_at
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
-from s2dnas.pipeline.trials import trial_seconds, tried, winner
-from s2dnas.search.evaluators import Objective, evaluator, within
+from s2dnas.pipeline.trials import choose_finalist, train_finalist, trial_seconds
+from s2dnas.search.evaluators import Objective, evaluator, limit_penalty
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.loop import search
-from s2dnas.search.strategy import make_strategy
+from s2dnas.search.registry import make_strategy
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
 from s2dnas.training.loop import Progress
@@ -37,7 +37,9 @@ def find_plan(run: Run) -> None:
     )
     scored_by = partial(evaluator, search_batches=list(run.plain(picked)), objective=objective)
     affordable, costs = _affordable(run, _search(run, scored_by(_networks(run))))
-    chosen = winner(run, finalists(affordable, costs, settings.finalists), scored_by(partial(tried, run)))
+    chosen = choose_finalist(
+        run, finalists(affordable, costs, settings.finalists), scored_by(partial(train_finalist, run))
+    )
     chosen.save(run.folder / "plan.json")
 
 
@@ -50,9 +52,11 @@ def _affordable(run: Run, entries: list[Entry]) -> tuple[list[Entry], list[float
     """Those whose stages keep their limits, and the first stage's macs. Raises BudgetError if there is none."""
     limits, model = _limits(run), cost_model(run.graph)
     costs = [model.macs(entry.plan).tolist() for entry in entries]
-    kept = [(entry, macs[0]) for entry, macs in zip(entries, costs, strict=True) if within(limits, macs) > 1 - 1e-9]
+    kept = [
+        (entry, macs[0]) for entry, macs in zip(entries, costs, strict=True) if limit_penalty(limits, macs) > 1 - 1e-9
+    ]
     if not kept:
-        nearest = max(costs, key=lambda macs: within(limits, macs))
+        nearest = max(costs, key=lambda macs: limit_penalty(limits, macs))
         raise BudgetError(
             f"none of the {len(entries)} plans that were scored has stages of {_in_millions(limits)} M macs or less, "
             f"the nearest has {_in_millions(nearest)} M; start a new run folder with higher search.budgets or "
@@ -77,7 +81,7 @@ def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
         return partial(reconstructed_at, run)
     shared = new_shared(run)
     train_shared(run, shared)
-    return partial(at_with_norms, shared, batches=[run.norm_images])
+    return partial(with_recalibrated_norms, shared, batches=[run.norm_images])
 
 
 def _search(run: Run, evaluate: Callable[[Plan], Score]) -> list[Entry]:

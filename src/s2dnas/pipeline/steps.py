@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from s2dnas.pipeline.exits import calibrate, evaluate
-from s2dnas.pipeline.reporting import report
+from s2dnas.pipeline.exits import answer_test, set_thresholds
+from s2dnas.pipeline.reporting import compile_report
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.search import find_plan
 from s2dnas.pipeline.training import train_equal, train_plan, train_static
@@ -13,9 +13,9 @@ _ACTIONS: dict[str, Callable[[Run], None]] = {
     "search": find_plan,
     "train": train_plan,
     "equal": train_equal,
-    "calibrate": calibrate,
-    "evaluate": evaluate,
-    "report": report,
+    "calibrate": set_thresholds,
+    "evaluate": answer_test,
+    "report": compile_report,
 }
 
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.evaluation.collect import collect, static_accuracy
-from s2dnas.network.features import Features
-from s2dnas.network.interpreter import nothing
-from s2dnas.network.shared import MaskedNet, SharedNet, undivided
+from s2dnas.masked.features import Features
+from s2dnas.masked.interpreter import nothing
+from s2dnas.masked.shared import MaskedNet, SharedNet, static_network
 from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
-from s2dnas.training.loop import Objective, fit, unprepared
-from s2dnas.training.losses import LabelLoss, feature_gap, multi_exit_loss
+from s2dnas.training.loop import TrainingTask, fit, unprepared
+from s2dnas.training.losses import LabelLoss, feature_distillation, multi_exit_loss
 from s2dnas.training.recipe import Recipe
 
 Loss = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
@@ -65,7 +65,7 @@ class FeatureLoss(PlanLoss):
     def __init__(self, run: Run, net: MaskedNet) -> None:
         super().__init__(run)
         net.before = self._own = Features(run.graph)
-        self._teacher = undivided(run.traced, run.graph).to(run.fabric.device)
+        self._teacher = static_network(run.graph).to(run.fabric.device)
         self._teacher.before = self._static = Features(run.graph)
 
     def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
@@ -74,7 +74,7 @@ class FeatureLoss(PlanLoss):
         with torch.no_grad(), self.run.fabric.autocast():
             answers = self._teacher(x)[0]
         logits = net(x)
-        gap = feature_gap(self._own.take(), self._static.take())
+        gap = feature_distillation(self._own.take(), self._static.take())
         loss = multi_exit_loss(logits, y, answers, weights, self.progress)
         return loss + weights.features * (1 - self.progress) * gap
 
@@ -122,7 +122,7 @@ def fit_step(
     """Train a module on the run's training split, or go on with it; its state is kept in the step's folder."""
     batches, count = run.training(recipe.batch_size)
     fit(
-        Objective(module, loss, batches, count, validate, prepare),
+        TrainingTask(module, loss, batches, count, validate, prepare),
         recipe,
         fabric=run.fabric,
         checkpoint=run.checkpoint(step),

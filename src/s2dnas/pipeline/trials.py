@@ -4,24 +4,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from s2dnas.artifacts import write_json
-from s2dnas.network.build import MultiStageNet
 from s2dnas.pipeline.networks import built, starting
 from s2dnas.pipeline.run import CHECKPOINT, Run
 from s2dnas.pipeline.training import fit_plan
 from s2dnas.search.journal import Entry, Score
-from s2dnas.search.loop import best
+from s2dnas.search.loop import best_entry
 from s2dnas.space.plan import Plan
+from s2dnas.staged.build import MultiStageNet
 from s2dnas.training.checkpoint import read_history, training_seconds
 
 
-def tried(run: Run, plan: Plan) -> MultiStageNet:
+def train_finalist(run: Run, plan: Plan) -> MultiStageNet:
     """The network of a plan after its trial, which can be resumed."""
     net = starting(run, plan, run.settings.start)
     fit_plan(run, f"trials/{plan.key}", net, run.settings.search.trial)
     return built(run, net)
 
 
-def winner(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Score]) -> Plan:
+def choose_finalist(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Score]) -> Plan:
     """The plan of the highest reward by ``evaluate``, after its trial. trials.json holds what was found."""
     if len(finalists) == 1:
         return finalists[0].plan
@@ -31,7 +31,7 @@ def winner(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Scor
         for entry, trained in zip(finalists, after, strict=True)
     ]
     write_json(run.folder / "trials.json", "trials", {"trials": found})
-    return best(after).plan
+    return best_entry(after).plan
 
 
 def trial_seconds(run: Run) -> float:

@@ -1,25 +1,23 @@
-"""The complete content of a report: exactly what ``report.json`` holds, and nothing that can be computed from it."""
+"""The complete content of a report: exactly what ``report.json`` holds, and nothing that can be computed from it.
+
+Accuracies and shares in [0, 1], macs per sample.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import ArtifactError
+from s2dnas.records import Record
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Part(BaseModel):
-    """Frozen; unknown keys, NaN and infinity are refused. Accuracies and shares in [0, 1], macs per sample."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class StaticResult(Part):
+class StaticResult(Record):
     """The static network on the test split; epochs and seconds of its training where they are known."""
 
     accuracy: Fraction
@@ -31,7 +29,7 @@ class StaticResult(Part):
     epochs: Count | None = None
 
 
-class EqualTraining(Part):
+class EqualTraining(Record):
     """The same static network trained ``epochs`` epochs more, as many as the dynamic one got."""
 
     accuracy: Fraction
@@ -39,7 +37,7 @@ class EqualTraining(Part):
     seconds: Amount | None = None
 
 
-class StageResult(Part):
+class StageResult(Record):
     """One stage answering every sample of the test split; macs and params are cumulative."""
 
     accuracy: Fraction
@@ -47,7 +45,7 @@ class StageResult(Part):
     params: Count
 
 
-class PointResult(Part):
+class PointResult(Record):
     """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where nobody leaves).
 
     ``agreement``: the share of samples that are answered as by the static network, where that is known.
@@ -64,21 +62,21 @@ class PointResult(Part):
     calibrate_macs: Amount
 
 
-class Unreached(Part):
+class Unreached(Record):
     """A target that no thresholds reach."""
 
     target: str
     reason: str
 
 
-class CurvePoint(Part):
+class CurvePoint(Record):
     """One setting of the thresholds on the test split."""
 
     mean_macs: Amount
     accuracy: Fraction
 
 
-class SearchRecord(Part):
+class SearchRecord(Record):
     """What the search did; rewards, accuracies and macs are per evaluation, in order.
 
     ``seconds`` are all of it, with those of training the shared network before and the finalists afterwards.
@@ -94,7 +92,7 @@ class SearchRecord(Part):
     macs: tuple[Amount, ...] = ()
 
 
-class EpochRecord(Part):
+class EpochResult(Record):
     """One epoch of training the dynamic network."""
 
     epoch: Count
@@ -104,15 +102,15 @@ class EpochRecord(Part):
     stage_accuracy: tuple[Fraction, ...] | None = None
 
 
-class TrainingRecord(Part):
+class TrainingRecord(Record):
     """The training of the dynamic network."""
 
     epochs: Count
     seconds: Amount
-    history: tuple[EpochRecord, ...] = ()
+    history: tuple[EpochResult, ...] = ()
 
 
-class CouplingRecord(Part):
+class CouplingRecord(Record):
     """One coupling: its layers (names or how many), units per stage (S,), and channels in all."""
 
     name: str
@@ -121,7 +119,7 @@ class CouplingRecord(Part):
     channels: Count
 
 
-class PlanRecord(Part):
+class PlanRecord(Record):
     """The plan; indicators as in ``space.Plan``: S (S - 1) / 2 flags per mixing layer."""
 
     num_stages: Annotated[int, Field(gt=0)]
@@ -136,7 +134,7 @@ class PlanRecord(Part):
         return self
 
 
-class WholeModule(Part):
+class WholeModule(Record):
     """Something that could not be divided, and why; ``line`` of the network's code where it is known."""
 
     module: str
@@ -145,7 +143,7 @@ class WholeModule(Part):
     line: str = ""
 
 
-class ReportContent(Part):
+class ReportContent(Record):
     """Everything that a report shows."""
 
     model: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NAME_LENGTH = 30
 MANY = 40
 """From this many couplings on, rows are thinner; also the most layers in one line of the indicator matrix."""
-LABEL_FROM = 0.06
+_LABEL_FROM = 0.06
 
 
 def plan_widths(plan: PlanRecord) -> str:
@@ -44,7 +44,7 @@ def _coupling_bar(axes: "Axes", row: int, coupling: CouplingRecord, size: float)
     for width, start, color in zip(coupling.widths, starts, colors, strict=False):
         share = width / units
         axes.barh(row, share, left=start / units, height=0.8, color=color, edgecolor="white", linewidth=0.8)
-        if share >= LABEL_FROM:
+        if share >= _LABEL_FROM:
             number = f"{width} u" if per_unit is None else str(width * per_unit)
             place = ((start + width / 2) / units, row)
             axes.text(*place, number, ha="center", va="center", fontsize=size - 0.5, color=ink_on(color))

@@ -7,7 +7,7 @@ import numpy as np
 
 from s2dnas.report.content import PointResult, ReportContent
 from s2dnas.report.plan_picture import plan_indicators, plan_widths
-from s2dnas.report.progress import search, training
+from s2dnas.report.progress import search_plot, training_plot
 from s2dnas.report.rows import point_name
 from s2dnas.report.style import (
     DYNAMIC,
@@ -26,7 +26,7 @@ from s2dnas.report.text import letter, percent, shorten
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LABEL_FROM = 0.045
+_LABEL_FROM = 0.045
 """A share needs this much of the bar for its label to fit."""
 
 
@@ -38,9 +38,9 @@ def draw(content: ReportContent) -> dict[str, str]:
     if content.plan.num_stages > 1 and content.plan.indicators:
         plots["indicators"] = plan_indicators(content.plan)
     if content.search and content.search.rewards:
-        plots["search"] = search(content.search)
+        plots["search"] = search_plot(content.search)
     if content.training and content.training.history:
-        plots["training"] = training(content.training)
+        plots["training"] = training_plot(content.training)
     return plots
 
 
@@ -142,7 +142,7 @@ def _exit_bar(axes: "Axes", row: int, point: PointResult) -> None:
     starts = itertools.accumulate(point.exit_share, initial=0.0)
     for share, start, color in zip(point.exit_share, starts, colors, strict=False):
         axes.barh(row, share, left=start, height=0.44, color=color, edgecolor="white", linewidth=0.8)
-        if share >= LABEL_FROM:
+        if share >= _LABEL_FROM:
             axes.text(
                 start + share / 2,
                 row,

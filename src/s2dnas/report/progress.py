@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def search(record: SearchRecord) -> str:
+def search_plot(record: SearchRecord) -> str:
     """Reward per evaluation with the best so far, and the plans' accuracy against macs where both were kept."""
     count = len(record.rewards)
     best = max(range(count), key=record.rewards.__getitem__)
@@ -33,7 +33,7 @@ def search(record: SearchRecord) -> str:
         return to_svg(figure)
 
 
-def training(record: TrainingRecord) -> str:
+def training_plot(record: TrainingRecord) -> str:
     """Loss per epoch, and the accuracy of each stage where it was measured."""
     measured = [epoch for epoch in record.history if epoch.stage_accuracy is not None]
     marker = "o" if len(record.history) < 20 else None

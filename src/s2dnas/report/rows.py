@@ -7,14 +7,14 @@ from typing import Literal
 from s2dnas.report.content import ReportContent
 from s2dnas.report.text import letter, percent
 
-Kind = Literal["static", "stage", "point"]
+RowKind = Literal["static", "stage", "point"]
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table static against dynamic; ``exit_share`` is (S,), empty where nobody chooses an exit."""
 
-    kind: Kind
+    kind: RowKind
     name: str
     accuracy: float
     difference: float
@@ -48,7 +48,7 @@ def comparison(content: ReportContent) -> tuple[Row, ...]:
 def _rows(content: ReportContent) -> Iterator[Row]:
     static = content.static
 
-    def row(kind: Kind, name: str, accuracy: float, macs: float, exit_share: tuple[float, ...] = ()) -> Row:
+    def row(kind: RowKind, name: str, accuracy: float, macs: float, exit_share: tuple[float, ...] = ()) -> Row:
         return Row(kind, name, accuracy, accuracy - static.accuracy, macs, macs / static.macs, exit_share)
 
     yield row("static", "static", static.accuracy, static.macs)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s2dnas.arrays import FloatArray
+from s2dnas.calibration import Frontier, best_rule, frontier
 from s2dnas.evaluation.collect import Batches, collect
-from s2dnas.exits import ExitTable, Frontier, best, frontier, operating_point
-from s2dnas.exits.confidence import DEFAULT_CONFIDENCE, FloatArray
+from s2dnas.exits import ExitTable, operating_point
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.search.journal import Score
 from s2dnas.search.reward import reward
@@ -38,10 +40,10 @@ class Objective:
         front = frontier(table, self.resolution)
         scores = [self._at(budget, table, front) for budget in self.budgets]
         accuracy, macs, worth = np.mean([(s.accuracy, s.mean_macs, s.reward) for s in scores], axis=0).tolist()
-        return Score(accuracy, macs, worth * within(self.stage_limits, table.macs.tolist()))
+        return Score(accuracy, macs, worth * limit_penalty(self.stage_limits, table.macs.tolist()))
 
     def _at(self, budget: float, table: ExitTable, front: Frontier) -> Score:
-        rule = best(front, self._worth, max(budget, float(front.macs[0])))
+        rule = best_rule(front, self._worth, max(budget, float(front.macs[0])))
         point = operating_point(table, rule, "reward")
         worth = float(self._worth(np.array(point.accuracy), np.array(point.mean_macs)))
         return Score(point.accuracy, point.mean_macs, worth * min(1.0, budget / point.mean_macs))
@@ -50,7 +52,7 @@ class Objective:
         return reward(accuracy, macs, self.static_macs, self.exponent)
 
 
-def within(limits: Sequence[float], macs: Sequence[float]) -> float:
+def limit_penalty(limits: Sequence[float], macs: Sequence[float]) -> float:
     """1 if the stages' macs (S,) keep their limits, of which there may be fewer; else the product of limit / macs."""
     return math.prod(min(1.0, limit / spent) for limit, spent in zip(limits, macs, strict=False))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from s2dnas.search.journal import Entry
-from s2dnas.search.loop import best
+from s2dnas.search.loop import best_entry
 
 
 def finalists(entries: Sequence[Entry], costs: Sequence[float], count: int) -> list[Entry]:
@@ -14,9 +14,10 @@ def finalists(entries: Sequence[Entry], costs: Sequence[float], count: int) -> l
     ``costs`` holds a number per entry, such as its first stage's macs. Raises SettingsError if there are no entries.
     """
     if not entries:
-        return [best(entries)]
+        return [best_entry(entries)]
     edges = np.linspace(min(costs), max(costs), count + 1)
     ranges = np.clip(np.searchsorted(edges, costs, side="right") - 1, 0, count - 1)
     return [
-        best([entry for entry, own in zip(entries, ranges, strict=True) if own == each]) for each in np.unique(ranges)
+        best_entry([entry for entry, own in zip(entries, ranges, strict=True) if own == each])
+        for each in np.unique(ranges)
     ]

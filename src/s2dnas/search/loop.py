@@ -52,7 +52,7 @@ def search(
     return entries
 
 
-def best(entries: Sequence[Entry]) -> Entry:
+def best_entry(entries: Sequence[Entry]) -> Entry:
     """The entry of the highest reward, the earliest of equals. Raises SettingsError if there is none."""
     if not entries:
         raise SettingsError("no plan has been scored yet; search before taking the best")

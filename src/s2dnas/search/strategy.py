@@ -2,15 +2,15 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, final
 
-from s2dnas.errors import SettingsError, nearest
+from s2dnas.errors import SettingsError
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
 
 if TYPE_CHECKING:
-    from s2dnas.search.controller import ControllerSettings
+    pass
 
 
 class Strategy(ABC):
@@ -56,38 +56,3 @@ class Strategy(ABC):
     @abstractmethod
     def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
         """Take in the finite rewards of the plans that ``_propose`` gave last."""
-
-
-def _random(space: SearchSpace, seed: int, _: "ControllerSettings | None") -> Strategy:
-    from s2dnas.search.random import RandomStrategy
-
-    return RandomStrategy(space, seed)
-
-
-def _controller(space: SearchSpace, seed: int, settings: "ControllerSettings | None") -> Strategy:
-    from s2dnas.search.controller import ControllerStrategy
-
-    return ControllerStrategy(space, seed, settings)
-
-
-def _anchored(space: SearchSpace, seed: int, settings: "ControllerSettings | None") -> Strategy:
-    from s2dnas.search.anchored import AnchoredStrategy
-
-    return AnchoredStrategy(space, seed, settings)
-
-
-STRATEGIES: dict[str, Callable[[SearchSpace, int, "ControllerSettings | None"], Strategy]] = {
-    "anchored": _anchored,
-    "controller": _controller,
-    "random": _random,
-}
-
-
-def make_strategy(name: str, space: SearchSpace, seed: int, settings: "ControllerSettings | None" = None) -> Strategy:
-    """A fresh strategy by its name in ``STRATEGIES``; only a controller has settings.
-
-    Raises SettingsError for an unknown name.
-    """
-    if name not in STRATEGIES:
-        raise SettingsError(f"unknown strategy {name!r}{nearest(name, STRATEGIES)}")
-    return STRATEGIES[name](space, seed, settings)

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from s2dnas.graph.channels import ChannelGraph, IntArray, Mixing
+from s2dnas.arrays import IntArray
+from s2dnas.graph.channels import ChannelGraph, Mixing
 from s2dnas.space.plan import Plan, stage_pairs
 
 

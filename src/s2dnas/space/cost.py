@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from s2dnas.graph.channels import ChannelGraph, IntArray
+from s2dnas.arrays import FloatArray, IntArray
+from s2dnas.graph.channels import ChannelGraph
 from s2dnas.space.plan import Plan, stage_pairs
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

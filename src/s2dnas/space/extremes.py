@@ -12,7 +12,7 @@ def cheapest(space: SearchSpace, cost: CostModel) -> Plan:
     return _descend(space, cost, 1.0)
 
 
-def dearest(space: SearchSpace, cost: CostModel) -> Plan:
+def most_expensive(space: SearchSpace, cost: CostModel) -> Plan:
     """A plan whose last stage no single change makes dearer (coordinate ascent from equal shares)."""
     return _descend(space, cost, -1.0)
 

@@ -4,36 +4,34 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, fx
 
+from s2dnas.arrays import FloatArray, IntArray
 from s2dnas.errors import SettingsError
-from s2dnas.graph.channels import ChannelGraph, IntArray, Layout
-from s2dnas.graph.trace import Traced
+from s2dnas.graph.channels import ChannelGraph, Layout
 
-FloatArray = npt.NDArray[np.float64]
-Measured = Iterator[tuple[IntArray, Tensor]]
+_Measurements = Iterator[tuple[IntArray, Tensor]]
 
 
-def by_l1(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+def by_l1(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
     """Importance (U,): the L1 norm of the weights that produce a unit.
 
     L1 norms of filters as their importance: Li et al., Pruning Filters for Efficient ConvNets, 2017.
     """
-    return _mean_of_relative(graph, _producing_weights(traced, graph))
+    return _mean_of_relative(graph, _producing_weights(graph))
 
 
-def by_norm_scale(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+def by_norm_scale(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
     """Importance (U,): the scale that batch, group or layer norms give a unit; the L1 norm where nothing norms it.
 
     Scales as importance: Liu et al., Learning Efficient Convolutional Networks through Network Slimming, 2017.
     """
-    scales = _mean_of_relative(graph, _norm_scales(traced, graph))
-    return np.where(scales > 0, scales, by_l1(traced, graph))
+    scales = _mean_of_relative(graph, _norm_scales(graph))
+    return np.where(scales > 0, scales, by_l1(graph))
 
 
-def by_activation(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:
+def by_activation(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:
     """Importance (U,): what a unit adds to the layers that read it, for ``images`` (N, C, H, W).
 
     That is the mean size of its activations there times the L1 norm of the weights that they meet.
@@ -41,15 +39,15 @@ def by_activation(traced: Traced, graph: ChannelGraph, images: Tensor | None = N
     """
     if images is None:
         raise SettingsError("the order 'activation' needs images; give a batch of training images")
-    return _mean_of_relative(graph, _contributions(traced, graph, images))
+    return _mean_of_relative(graph, _contributions(graph, images))
 
 
-def as_defined(traced: Traced, graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
+def as_defined(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
     """Equal importance: units stay in the order of the network's channels."""
     return np.zeros(graph.num_units)
 
 
-def _mean_of_relative(graph: ChannelGraph, measured: Measured) -> FloatArray:
+def _mean_of_relative(graph: ChannelGraph, measured: _Measurements) -> FloatArray:
     """Mean (U,) over the places where a unit was measured; values are divided by their place's mean: none dominates."""
     total, count = np.zeros(graph.num_units), np.zeros(graph.num_units)
     for units, tensor in measured:
@@ -59,12 +57,13 @@ def _mean_of_relative(graph: ChannelGraph, measured: Measured) -> FloatArray:
     return np.asarray(total / np.maximum(count, 1))
 
 
-def _producing_weights(traced: Traced, graph: ChannelGraph) -> Measured:
+def _producing_weights(graph: ChannelGraph) -> _Measurements:
     for layer in graph.mixing:
-        yield layer.outputs, traced.values[layer.weight].detach().abs().flatten(1).sum(1)
+        yield layer.outputs, graph.traced.values[layer.weight].detach().abs().flatten(1).sum(1)
 
 
-def _norm_scales(traced: Traced, graph: ChannelGraph) -> Measured:
+def _norm_scales(graph: ChannelGraph) -> _Measurements:
+    traced = graph.traced
     for node in traced.graph.nodes:
         layout = graph.layouts.get(node.name)
         if "_norm" not in str(node.target) or not isinstance(layout, Layout) or layout.axis is None:
@@ -75,22 +74,22 @@ def _norm_scales(traced: Traced, graph: ChannelGraph) -> Measured:
                 yield layout.along(len(scale)), scale.detach().abs()
 
 
-def _contributions(traced: Traced, graph: ChannelGraph, images: Tensor) -> Measured:
-    run = _Recorder(traced, graph)
+def _contributions(graph: ChannelGraph, images: Tensor) -> _Measurements:
+    run, traced = _Recorder(graph), graph.traced
     names = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     with torch.no_grad():
         run.run(*(images if name == traced.image else traced.values[traced.tensors[name]] for name in names))
     for node, size in run.sizes.items():
         layer = graph.layer_of[node]
-        weight = traced.values[layer.weight].detach().abs()
+        weight = graph.traced.values[layer.weight].detach().abs()
         yield layer.inputs, size * weight.transpose(0, 1).flatten(1).sum(1)
 
 
 class _Recorder(fx.Interpreter):
     """Notes the mean size (C,) per channel of what mixing layers without groups read."""
 
-    def __init__(self, traced: Traced, graph: ChannelGraph) -> None:
-        super().__init__(fx.GraphModule({}, traced.graph))
+    def __init__(self, graph: ChannelGraph) -> None:
+        super().__init__(fx.GraphModule({}, graph.traced.graph))
         self.graph_of_channels, self.sizes = graph, dict[str, Tensor]()
 
     def run_node(self, n: fx.Node) -> Any:

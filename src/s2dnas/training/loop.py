@@ -19,7 +19,7 @@ from s2dnas.training.recipe import Recipe
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 Batch = tuple[Tensor, Tensor]
 
@@ -29,7 +29,7 @@ def unprepared(progress: float) -> None:
 
 
 @dataclass(frozen=True)
-class Objective:
+class TrainingTask:
     """What is trained, for what, on what.
 
     ``loss(module, images, labels, generator)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
@@ -55,7 +55,7 @@ class Progress:
 
 
 def fit(
-    objective: Objective,
+    objective: TrainingTask,
     recipe: Recipe,
     *,
     fabric: "Fabric",
@@ -89,7 +89,7 @@ def fit(
         history.append(record)
         save_checkpoint(checkpoint, module, optimizer, history, average)
         run.exchange()
-        logger.info(_line(record, recipe.epochs))
+        _log.info(_line(record, recipe.epochs))
     run.exchange()
     module.eval()
     return history
@@ -99,7 +99,7 @@ def fit(
 class _Run:
     """What stays the same from epoch to epoch; ``module`` and ``optimizer`` as Fabric wraps them."""
 
-    objective: Objective
+    objective: TrainingTask
     recipe: Recipe
     fabric: "Fabric"
     module: nn.Module

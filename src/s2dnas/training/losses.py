@@ -102,7 +102,7 @@ def multi_exit_loss(
     return (alpha * losses.mean(dim=1)).sum()
 
 
-def feature_gap(features: Mapping[str, Tensor], static: Mapping[str, Tensor]) -> Tensor:
+def feature_distillation(features: Mapping[str, Tensor], static: Mapping[str, Tensor]) -> Tensor:
     """How far features are from the static network's, of the same names and shapes: the mean over them of the squared
     error, relative to the variance of the static one, in single precision whatever theirs. 0 if there are none.
 

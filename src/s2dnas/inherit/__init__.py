@@ -1,0 +1,1 @@
+"""What a plan's network starts from: the static network's weights, widened, fitted and with statistics of their own."""

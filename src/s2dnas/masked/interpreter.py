@@ -1,0 +1,134 @@
+"""Run a captured network with given weights: what precedes the tail once, then the tail once per classifier."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx
+
+from s2dnas.graph.calls import argument_names, mode_argument, result_of
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.masked.carry_gradient import with_scaled_gradient
+from s2dnas.masked.stagewise import Read, Stagewise, Versions
+from s2dnas.network.weights import Weights
+
+Before = Callable[[int | None, fx.Node, Read], None]
+"""What happens before a call of a stage's tail, or of the body (None); it can read the values so far."""
+
+
+def nothing(stage: int | None, node: fx.Node, read: Read) -> None:
+    """Nothing happens."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured).
+
+    ``batch_statistics``: batch norms use the batch's own statistics, whether it trains or not.
+    ``keep`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
+    ``gradient`` holds, by call, how much of a weight's gradient its features get: (outputs, inputs), (S, 1, inputs)
+    in the tail.
+    """
+
+    training: bool
+    momentum: float | None = None
+    keep: float = 0.0
+    gradient: Mapping[str, Tensor] = field(default_factory=dict)
+    batch_statistics: bool = False
+
+    def of_stage(self, stage: int, tail: frozenset[str]) -> "Mode":
+        """The mode of one stage's tail."""
+        return replace(self, gradient={name: row[stage] for name, row in self.gradient.items() if name in tail})
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A call, where its training flag and momentum are, and which values nobody reads afterwards."""
+
+    node: fx.Node
+    mode: int | None
+    momentum: int | None
+    last_use: tuple[str, ...]
+
+    def call(self, mode: Mode, read: Read, arguments: Sequence[Any]) -> Any:
+        """The result for arguments in which values of the graph are still to be read."""
+        own = list(fx.map_arg(tuple(arguments), read))
+        if self.mode is not None and self.mode < len(own):
+            own[self.mode] = mode.training or (mode.batch_statistics and self.momentum is not None)
+        if self.momentum is not None and mode.momentum is not None:
+            own[self.momentum] = mode.momentum
+        return cast(Any, self.node.target)(*own, **fx.map_arg(self.node.kwargs, read))
+
+
+class Interpreter:
+    """The calls of a network in two lists, body and tail."""
+
+    def __init__(self, graph: ChannelGraph) -> None:
+        traced = graph.traced
+        self._tensors, self._image, self._result = traced.tensors, traced.image, result_of(traced.graph).name
+        calls = [node for node in traced.graph.nodes if node.op == "call_function"]
+        tail = [node for node in calls if node.name in graph.tail]
+        kept = {source.name for node in tail for source in node.all_input_nodes} | {self._result}
+        self._body = _steps([node for node in calls if node.name not in graph.tail], kept)
+        self._tail, self._tail_names = _steps(tail, kept), graph.tail
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Interpreter":
+        """Itself: it is never changed, and networks that hold it are copied."""
+        return self
+
+    def logits(self, x: Tensor, weights: Weights, stagewise: Stagewise, mode: Mode, before: Before = nothing) -> Tensor:
+        """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
+        values = self._run(self._body, {self._image: x}, weights.body, stagewise, mode, partial(before, None))
+        logits = []
+        for stage, head in enumerate(weights.heads):
+            own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
+            of_stage = mode.of_stage(stage, self._tail_names)
+            done = self._run(self._tail, own, head, stagewise, of_stage, partial(before, stage))
+            logits.append(done[self._result])
+        return torch.stack(logits)
+
+    def _run(
+        self,
+        steps: Sequence[_Step],
+        given: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        stagewise: Stagewise,
+        mode: Mode,
+        before: Callable[[fx.Node, Read], None],
+    ) -> dict[str, Any]:
+        values = dict(given)
+
+        def read(node: fx.Node) -> Any:
+            name = self._tensors.get(node.name)
+            return values[node.name] if name is None else tensors[name]
+
+        for step in steps:
+            name = step.node.name
+            before(step.node, read)
+            if name in stagewise.names:
+                values[name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
+            elif name in mode.gradient:
+                call = partial(step.call, mode, arguments=step.node.args)
+                values[name] = with_scaled_gradient(call, step.node, read, mode.gradient[name])
+            else:
+                values[name] = step.call(mode, read, step.node.args)
+            for used in step.last_use:
+                values.pop(used, None)
+        return values
+
+
+def _steps(nodes: Sequence[fx.Node], kept: set[str]) -> list[_Step]:
+    """Values are dropped after their last use, so that evaluation does not hold every feature of the network."""
+    seen, steps = set(kept), []
+    for node in reversed(nodes):
+        last = {source.name for source in node.all_input_nodes} - seen
+        seen |= last
+        steps.append(_Step(node, mode_argument(node), _momentum_argument(node), tuple(last)))
+    return steps[::-1]
+
+
+def _momentum_argument(node: fx.Node) -> int | None:
+    names = argument_names(node)
+    return names.index("momentum") if "momentum" in names else None

@@ -1,0 +1,1 @@
+"""The staged network: a plan built into stages of plain dense layers, which run one after the other."""

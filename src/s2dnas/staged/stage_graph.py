@@ -1,0 +1,113 @@
+"""The graph of one stage while it is written: calls, the parts that it takes from earlier stages, its own tensors."""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from s2dnas.arrays import IntArray
+from s2dnas.graph.calls import mode_argument
+
+# A value of the static network, and the stage that computed a part of it.
+Key = tuple[str, int]
+
+
+class StageGraph:
+    """Calls on the image and on parts of earlier stages; ``wanted`` collects those parts."""
+
+    def __init__(self, parameters: Set[str]) -> None:
+        self.graph, self.root = fx.Graph(), nn.Module()
+        self.image = self.graph.placeholder("x")
+        self.wanted: dict[Key, fx.Node] = {}
+        self._parameters = parameters
+        self._tensors: dict[str, fx.Node] = {}
+        self._training: fx.Node | None = None
+
+    def call(self, target: Any, *arguments: Any, **keywords: Any) -> fx.Node:
+        """A call of an operator."""
+        return self.graph.call_function(target, arguments, keywords)
+
+    def repeat(self, node: fx.Node, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> fx.Node:
+        """A call of the static network on other arguments. What it does in training follows the stage's own mode."""
+        arguments, position = list(arguments), mode_argument(node)
+        if position is not None and position < len(arguments):
+            arguments[position] = self._mode()
+        return self.call(node.target, *arguments, **keywords)
+
+    def take(self, name: str, stage: int) -> fx.Node:
+        """A part of a value that an earlier stage computed."""
+        if (name, stage) not in self.wanted:
+            with self.graph.inserting_after(self._last_placeholder()):
+                self.wanted[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
+        return self.wanted[name, stage]
+
+    def tensor(self, name: str, value: Tensor, alias: str | None = None) -> fx.Node:
+        """A parameter or buffer of the stage, under the static network's qualified name, or an alias of it."""
+        key = alias or name
+        if key not in self._tensors:
+            *path, leaf = key.split(".")
+            owner = self.root
+            for part in path:
+                if not hasattr(owner, part):
+                    owner.add_module(part, nn.Module())
+                owner = owner.get_submodule(part)
+            own = value.detach().clone()
+            if name in self._parameters:
+                owner.register_parameter(leaf, nn.Parameter(own))
+            else:
+                owner.register_buffer(leaf, own)
+            self._tensors[key] = self.graph.get_attr(key)
+        return self._tensors[key]
+
+    def select(self, value: fx.Node, axis: int, positions: IntArray, size: int) -> fx.Node:
+        """Some positions along an axis of the given size: all, a slice, or picked one by one."""
+        if np.array_equal(positions, np.arange(size)):
+            return value
+        start, count = int(positions[0]), len(positions)
+        if np.array_equal(positions, np.arange(start, start + count)):
+            return self.call(torch.ops.aten.slice.Tensor, value, axis, start, start + count)
+        name = f"positions_{len(self._tensors)}"
+        self.root.register_buffer(name, index(positions), persistent=False)
+        self._tensors[name] = self.graph.get_attr(name)
+        return self.call(torch.ops.aten.index_select.default, value, axis, self._tensors[name])
+
+    def concatenate(self, parts: Sequence[fx.Node], axis: int) -> fx.Node:
+        """The parts one after the other; one part alone is left as it is."""
+        return parts[0] if len(parts) == 1 else self.call(torch.ops.aten.cat.default, list(parts), axis)
+
+    def samples(self) -> fx.Node:
+        """N, read from the image when the stage runs."""
+        return self.call(torch.ops.aten.sym_size.int, self.image, 0)
+
+    def finish(self, logits: fx.Node, received: Sequence[Key], handed: Sequence[fx.Node], name: str) -> fx.GraphModule:
+        """A module from the image and the carry, in order, to the logits and the next carry."""
+        with self.graph.inserting_after(self.image):
+            for key in reversed(received):
+                placeholder = self.graph.placeholder(f"{key[0]}_from_{key[1] + 1}")
+                used = self.wanted[key]
+                used.replace_all_uses_with(placeholder)
+                handed = [placeholder if node is used else node for node in handed]
+                self.graph.erase_node(used)
+        self.graph.output((logits, tuple(handed)))
+        self.graph.eliminate_dead_code()
+        return fx.GraphModule(self.root, self.graph, name)
+
+    def _mode(self) -> fx.Node:
+        """The stage module's own ``training`` flag, read when it runs."""
+        if self._training is None:
+            with self.graph.inserting_after(self._last_placeholder()):
+                self._training = self.graph.get_attr("training")
+        return self._training
+
+    def _last_placeholder(self) -> fx.Node:
+        last = self.image
+        for node in self.graph.find_nodes(op="placeholder"):
+            last = node
+        return last
+
+
+def index(positions: IntArray) -> Tensor:
+    """Positions as torch indexes with them."""
+    return torch.from_numpy(np.array(positions, dtype=np.int64))
