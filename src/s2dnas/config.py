@@ -19,7 +19,8 @@ from s2dnas.records import Record
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.registry import STRATEGIES
 from s2dnas.space.order import IMPORTANCES
-from s2dnas.training.losses import LossWeights
+from s2dnas.training.compute import Precision
+from s2dnas.training.loss_weights import LossWeights
 from s2dnas.training.recipe import Recipe
 
 Beginning = Literal["reconstructed", "static", "shared", "scratch"]
@@ -117,10 +118,10 @@ class ExitSettings(Section):
 
 
 class DeviceSettings(Section):
-    """Where networks are trained, in the words of Lightning Fabric; ``threads`` of the CPU (None: as found)."""
+    """Where networks are trained, and in which precision; ``threads`` of the CPU (None: as found)."""
 
-    accelerator: str = "auto"
-    precision: str = "32-true"
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Precision = "32-true"
     threads: Positive | None = None
 
 

@@ -48,7 +48,7 @@ def trained(run: Run) -> MultiStageNet:
 
 def built(run: Run, net: MaskedNet) -> MultiStageNet:
     """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
-    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
+    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.compute.device)
 
 
 def _plan(run: Run) -> Plan:

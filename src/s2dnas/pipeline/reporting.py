@@ -91,7 +91,7 @@ def _content(run: Run) -> dict[str, object]:
         "whole": [vars(whole) for whole in run.graph.whole],
         "settings": run.settings.model_dump(mode="json"),
         "versions": {name: version(name) for name in ("s2dnas", "torch", "numpy")},
-        "hardware": f"{run.fabric.device}, {platform.machine()}, {torch.get_num_threads()} threads",
+        "hardware": f"{run.compute.device}, {platform.machine()}, {torch.get_num_threads()} threads",
     }
 
 

@@ -31,12 +31,11 @@ from s2dnas.space.division import search_space
 from s2dnas.space.order import by_importance
 from s2dnas.space.space import SearchSpace
 from s2dnas.training.checkpoint import load_checkpoint
+from s2dnas.training.compute import Compute, device_for
 from s2dnas.training.loop import Batch, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lightning_fabric import Fabric
 
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -95,15 +94,12 @@ class Run:
             yield
 
     @cached_property
-    def fabric(self) -> "Fabric":
-        """The device and precision that networks run in."""
-        from lightning_fabric import Fabric
-
-        device = self.settings.device
-        if device.threads is not None:
-            torch.set_num_threads(device.threads)
-        precision: Any = device.precision
-        return Fabric(accelerator=device.accelerator, devices=1, precision=precision)
+    def compute(self) -> Compute:
+        """The device that networks run on, and the precision of their training."""
+        settings = self.settings.device
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        return Compute(device_for(settings.accelerator), settings.precision)
 
     @cached_property
     def splits(self) -> Splits:
@@ -143,7 +139,7 @@ class Run:
         """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
         model = self.new_static()
         load_checkpoint(self.finished(f"{step}/{CHECKPOINT}"), model)
-        return model.to(self.fabric.device).eval()
+        return model.to(self.compute.device).eval()
 
     @cached_property
     def static(self) -> nn.Module:
@@ -152,7 +148,7 @@ class Run:
 
     def captured(self, model: nn.Module) -> Traced:
         """A network of this run's shape, captured."""
-        device = self.fabric.device
+        device = self.compute.device
         return trace(model.to(device), torch.zeros(1, *self.splits.train.image_shape, device=device))
 
     @cached_property
@@ -193,13 +189,13 @@ class Run:
 
         def batches(generator: torch.Generator) -> "Iterator[Batch]":
             augmentation = self.settings.augmentation
-            return training_batches(data, self.stats, batch_size, augmentation, generator, self.fabric.device)
+            return training_batches(data, self.stats, batch_size, augmentation, generator, self.compute.device)
 
         return batches, num_batches(len(data), batch_size, training=True)
 
     def plain(self, data: ImageData, batch_size: int = 500) -> "Iterator[Batch]":
         """Every sample of a split once, in order."""
-        return plain_batches(data, self.stats, batch_size, self.fabric.device)
+        return plain_batches(data, self.stats, batch_size, self.compute.device)
 
     def checkpoint(self, step: str) -> Path:
         """Where a training keeps its state."""
