@@ -52,23 +52,24 @@ def fit(
     recipe: Recipe,
     *,
     compute: Compute,
-    checkpoint: Path,
+    checkpoint: Path | None,
     seed: int,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
-    The checkpoint is written after every epoch (for no epochs, at once), and every epoch draws from a generator of
-    its own, so a training that was killed and resumed ends as one that was not. Raises TrainingError when the loss or
-    a parameter is not finite; the last good checkpoint stays.
+    The checkpoint, if there is to be one, is written after every epoch (for no epochs, at once), and every epoch draws
+    from a generator of its own, so a training that was killed and resumed ends as one that was not. Raises
+    TrainingError when the loss or a parameter is not finite; the last good checkpoint stays.
     """
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, task.module).to(compute.device, memory_format=torch.channels_last)
     optimizer = _optimizer(module, recipe)
     average = WeightAverage(module, recipe.average) if recipe.average else None
-    history = load_checkpoint(checkpoint, module, optimizer, average) if checkpoint.exists() else []
-    if not recipe.epochs and not checkpoint.exists():
-        save_checkpoint(checkpoint, module, optimizer, history, average)
+    state = _State(checkpoint, module, optimizer, average)
+    history = state.load()
+    if not recipe.epochs and not history:
+        state.save(history)
     run = _Training(task, recipe, compute, compute.scaler(), optimizer, average, on_progress)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
@@ -79,12 +80,33 @@ def fit(
         run.exchange()
         record = EpochRecord(epoch + 1, loss, seconds, images / seconds, task.validate())
         history.append(record)
-        save_checkpoint(checkpoint, module, optimizer, history, average)
+        state.save(history)
         run.exchange()
         _log.info(_line(record, recipe.epochs))
     run.exchange()
     module.eval()
     return history
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """What a training keeps between epochs, on disk if there is a path."""
+
+    path: Path | None
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+
+    def load(self) -> list[EpochRecord]:
+        """The history of what was done before, with weights and optimizer as they were left."""
+        if self.path is None or not self.path.exists():
+            return []
+        return load_checkpoint(self.path, self.module, self.optimizer, self.average)
+
+    def save(self, history: list[EpochRecord]) -> None:
+        """Write the state after an epoch."""
+        if self.path is not None:
+            save_checkpoint(self.path, self.module, self.optimizer, history, self.average)
 
 
 @dataclass(frozen=True, eq=False)
