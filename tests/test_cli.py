@@ -326,7 +326,7 @@ def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsy
     found = json.loads(capsys.readouterr().out)
     assert found["macs"] == 40_551_040
     assert found["divisible_share"] == 1.0
-    assert found["space"]["cheapest"][-1] < found["space"]["dearest"][-1] < found["macs"]
+    assert found["space"]["cheapest"][-1] < found["space"]["most_expensive"][-1] < found["macs"]
     assert s2dnas(monkeypatch, "inspect", "resnet20", "--stages", "40") == 0
     assert "no search space: 40 stages need" in capsys.readouterr().out
 

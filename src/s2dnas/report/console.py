@@ -48,8 +48,8 @@ def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['divisible_share']:.1%} of the macs can be divided, in {len(found['couplings'])} couplings"
     if space := found["space"]:
         yield f"{space['size']:.1e} plans of {space['num_stages']} stages in pieces of {space['min_width']} channels"
-        for name in ("cheapest", "dearest"):
-            yield f"  {name}: {_shares(space[name], found['macs'])} of the macs up to each stage"
+        for name in ("cheapest", "most_expensive"):
+            yield f"  {name.replace('_', ' ')}: {_shares(space[name], found['macs'])} of the macs up to each stage"
     else:
         yield f"no search space: {found['undivided']}"
     for coupling in found["couplings"]:
