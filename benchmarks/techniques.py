@@ -25,7 +25,7 @@ SHARES = (0.5, 0.25, 0.25)
 BUDGETS = (0.3, 0.35, 0.4, 0.5)
 PLAIN = (
     "start=static",
-    "space.order=l1",
+    "space.importance=l1",
     "space.copies=0.0",
     "loss.distillation=0.0",
     "loss.features=0.0",
@@ -35,7 +35,7 @@ TECHNIQUES: Mapping[str, tuple[str, ...]] = {
     "plain": (),
     "from scratch": ("start=scratch",),
     "reconstruct": ("start=reconstructed",),
-    "order: activation": ("space.order=activation",),
+    "order: activation": ("space.importance=activation",),
     "fade": ("fade=0.5",),
     "distil static": ("loss.distillation=0.5",),
     "distil last": ("loss.from_last=0.5",),

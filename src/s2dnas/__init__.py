@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from s2dnas.network.running import predict
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
-    from s2dnas.space.order import by_importance
+    from s2dnas.space.importance import by_importance
     from s2dnas.space.plan import Plan
     from s2dnas.staged.build import build
     from s2dnas.training.losses import LossWeights, multi_exit_loss
@@ -58,7 +58,7 @@ _HOMES = {
     "inherit.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
-    "space.order": ("by_importance",),
+    "space.importance": ("by_importance",),
     "space.plan": ("Plan",),
     "training.losses": ("LossWeights", "multi_exit_loss"),
 }

@@ -18,7 +18,7 @@ from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.records import Record
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.registry import STRATEGIES
-from s2dnas.space.order import IMPORTANCES
+from s2dnas.space.importance import IMPORTANCES
 from s2dnas.training.losses import LossWeights
 from s2dnas.training.recipe import Recipe
 
@@ -58,14 +58,14 @@ class DataSettings(Section):
 
 
 class SpaceSettings(Section):
-    """How finely a network may be divided; ``order`` names the importance by which units are sorted.
+    """How finely a network may be divided; ``importance`` names the measure by which units are sorted.
 
     ``copies``: the share of units, the most important, that exist a second time, for later stages.
     """
 
     num_stages: Annotated[int, Field(ge=2)] = 3
     min_width: Positive = 4
-    order: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
+    importance: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
     copies: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 

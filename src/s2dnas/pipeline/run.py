@@ -28,7 +28,7 @@ from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.space import SearchSpace
 from s2dnas.training.checkpoint import load_checkpoint
 from s2dnas.training.loop import Batch, Progress
@@ -159,7 +159,7 @@ class Run:
     def static_graph(self) -> ChannelGraph:
         """The captured static network, units in order of importance."""
         images = next(iter(self.plain(self.splits.train)))[0]
-        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.order, images)
+        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.importance, images)
 
     @cached_property
     def graph(self) -> ChannelGraph:
