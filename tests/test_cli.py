@@ -138,7 +138,12 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
 
 ON_SAMPLES = {"fade": 0.5, "train": {"average": 0.9}}
 ON_SAMPLES |= {"loss": {"from_last": 0.3, "survivors": 1.0, "label_smoothing": 0.1, "features": 1.0}}
-ON_STAGES = {"start": "scratch", "carry_gradient": 0.5, "add_logits": True, "loss": {"alpha_start": [1.0, 0.5, 0.2]}}
+ON_STAGES = {
+    "start": "scratch",
+    "carry_gradient": 0.5,
+    "accumulate_logits": True,
+    "loss": {"alpha_start": [1.0, 0.5, 0.2]},
+}
 
 
 @pytest.mark.parametrize("techniques", [ON_SAMPLES, ON_STAGES], ids=["samples", "stages"])

@@ -132,7 +132,7 @@ class Settings(Section):
     from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
     ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
     once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
-    ``add_logits``: each stage's logits are added to the later ones'.
+    ``accumulate_logits``: each stage's logits are added to the later ones'.
     ``equal``: to compare, train the static network on for as many epochs as the dynamic one got, shared and chosen
     together.
     """
@@ -141,7 +141,7 @@ class Settings(Section):
     start: Beginning = "reconstructed"
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
-    add_logits: bool = False
+    accumulate_logits: bool = False
     equal: bool = True
     data: DataSettings = DataSettings()
     augmentation: Augmentation = Augmentation()

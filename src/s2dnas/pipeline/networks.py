@@ -15,7 +15,7 @@ def new_shared(run: Run, weights: nn.Module | None = None) -> SharedNet:
     """The shared network with the static network's weights, or those of another network of the same kind."""
     settings = run.settings
     source = run.graph if weights is None else run.with_weights_of(weights)
-    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.add_logits)
+    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.accumulate_logits)
 
 
 def chosen(run: Run) -> MaskedNet:
@@ -36,7 +36,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
 def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
     """The masked network of a plan with the static weights, fitted to it."""
     weights = run.reconstruction.at(plan)
-    return SharedNet(run.graph, weights, adds=run.settings.add_logits).at(plan)
+    return SharedNet(run.graph, weights, adds=run.settings.accumulate_logits).at(plan)
 
 
 def trained(run: Run) -> MultiStageNet:
