@@ -29,7 +29,7 @@ PLAIN = (
     "space.copies=0.0",
     "loss.distillation=0.0",
     "loss.features=0.0",
-    "equal=false",
+    "control=false",
 )
 TECHNIQUES: Mapping[str, tuple[str, ...]] = {
     "plain": (),

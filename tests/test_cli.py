@@ -154,13 +154,13 @@ def test_techniques_change_the_training_alone(
         copy = shutil.copytree if (finished / name).is_dir() else shutil.copy
         copy(finished / name, tmp_path / name)
     started = json.loads((tmp_path / "run.json").read_text())
-    for key, value in {**techniques, "equal": False}.items():
+    for key, value in {**techniques, "control": False}.items():
         started["settings"][key] = started["settings"][key] | value if isinstance(value, dict) else value
     (tmp_path / "run.json").write_text(json.dumps(started))
     assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert ours["plan"] == theirs["plan"]
-    assert ours["static_equal"] is None
+    assert ours["static_control"] is None
     assert ours["training"]["history"] != theirs["training"]["history"]
 
 
@@ -238,7 +238,7 @@ def test_a_run_with_reconstructed_weights_copies_of_units_limits_and_finalists(
     assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
     report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
-    assert report["static_equal"]["epochs"] == 2
+    assert report["static_control"]["epochs"] == 2
     assert "shared" not in report["seconds"]
     assert report["static"]["macs"] == without["static"]["macs"]
     widths = [[sum(coupling["widths"]) for coupling in each["plan"]["couplings"]] for each in (report, without)]
@@ -288,13 +288,13 @@ def test_limits_that_no_plan_keeps_are_told_with_the_nearest_plan(
     assert "the nearest has 0." in said
 
 
-def test_equal_training_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
-    assert json.loads((finished / "report.json").read_text())["static_equal"]["epochs"] == 2 + 2
+def test_the_control_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
+    assert json.loads((finished / "report.json").read_text())["static_control"]["epochs"] == 2 + 2
 
 
 def test_a_report_tells_the_seconds_of_every_step(finished: Path) -> None:
     seconds = json.loads((finished / "report.json").read_text())["seconds"]
-    assert set(seconds) == {"static", "shared", "search", "train", "equal", "calibrate", "evaluate"}
+    assert set(seconds) == {"static", "shared", "search", "train", "control", "calibrate", "evaluate"}
     assert all(value > 0 for value in seconds.values())
 
 

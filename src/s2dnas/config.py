@@ -133,8 +133,8 @@ class Settings(Section):
     ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
     once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
     ``accumulate_logits``: each stage's logits are added to the later ones'.
-    ``equal``: to compare, train the static network on for as many epochs as the dynamic one got, shared and chosen
-    together.
+    ``control``: train the static network on, too, for as many epochs as the dynamic one got, shared and chosen
+    together: what longer training alone brings.
     """
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -142,7 +142,7 @@ class Settings(Section):
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
     accumulate_logits: bool = False
-    equal: bool = True
+    control: bool = True
     data: DataSettings = DataSettings()
     augmentation: Augmentation = Augmentation()
     static: Recipe = Recipe(epochs=30)

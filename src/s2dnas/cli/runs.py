@@ -55,7 +55,7 @@ def search_command(folder: Out) -> None:
 @app.command("train")
 def train_command(folder: Out) -> None:
     """Train the network of the plan. Example: s2dnas train runs/digits"""
-    _do(folder, None, ("train", "equal"))
+    _do(folder, None, ("train", "control"))
 
 
 @app.command("calibrate")

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 """The state of a training, in the folder of its step."""
 
+_PURPOSES = {"control": "equal"}
+"""Under another name in seeds, so that the controls of the published results can be trained again."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -85,7 +88,7 @@ class Run:
 
     def seed(self, purpose: str) -> int:
         """A seed of its own for each purpose."""
-        return zlib.crc32(f"{self.settings.seed}/{purpose}".encode())
+        return zlib.crc32(f"{self.settings.seed}/{_PURPOSES.get(purpose, purpose)}".encode())
 
     @contextmanager
     def drawing(self, purpose: str) -> "Iterator[None]":
@@ -140,7 +143,7 @@ class Run:
             )
 
     def trained_static(self, step: str) -> nn.Module:
-        """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
+        """A copy of the static network as a step left it, ``static`` or ``control``; in eval mode."""
         model = self.new_static()
         load_checkpoint(self.finished(f"{step}/{CHECKPOINT}"), model)
         return model.to(self.fabric.device).eval()
