@@ -16,10 +16,10 @@ from safetensors.torch import save_model
 
 from command import s2dnas
 from s2dnas import cli
-from s2dnas.config import load_settings
 from s2dnas.models.resnet import resnet20
 from s2dnas.pipeline import STEPS
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.settings import load_settings
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 

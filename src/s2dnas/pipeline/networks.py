@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from s2dnas.config import Beginning
 from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.run import CHECKPOINT, Run
+from s2dnas.pipeline.settings import StartingWeights
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet, build
 from s2dnas.training.checkpoint import load_checkpoint
@@ -23,7 +23,7 @@ def chosen(run: Run) -> MaskedNet:
     return starting(run, _plan(run), run.settings.start)
 
 
-def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
+def starting(run: Run, plan: Plan, start: StartingWeights) -> MaskedNet:
     """The masked network of any plan with the weights that its training begins with."""
     if start == "reconstructed":
         return reconstructed_at(run, plan)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from s2dnas.config import Settings
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
 from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
@@ -27,6 +26,7 @@ from s2dnas.inherit.reconstruct import Reconstruction
 from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
 from s2dnas.network.weights import static_weights
+from s2dnas.pipeline.settings import Settings
 from s2dnas.space.division import search_space
 from s2dnas.space.importance import by_importance
 from s2dnas.space.space import SearchSpace
