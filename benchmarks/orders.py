@@ -21,7 +21,7 @@ from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
 from s2dnas.space.division import search_space
-from s2dnas.space.order import IMPORTANCES, by_importance
+from s2dnas.space.importance import IMPORTANCES, by_importance
 from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 from s2dnas.training.stage_loss import StageLoss
@@ -38,24 +38,24 @@ def main() -> None:
     given = parser.parse_args()
     run = open_run(given.run, None).without_copies()
     rows = []
-    for order in IMPORTANCES:
-        rows.append({"order": order, **measure(run, order, given.epochs)})
+    for importance in IMPORTANCES:
+        rows.append({"order": importance, **measure(run, importance, given.epochs)})
         print(json.dumps(rows[-1]), flush=True)
     content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "epochs": given.epochs, "rows": rows}
     write_json(given.json, "orders", content)
 
 
-def measure(run: Run, order: str, epochs: int) -> dict[str, list[float]]:
+def measure(run: Run, importance: str, epochs: int) -> dict[str, list[float]]:
     """Accuracies of the stages on the search split: cut but untrained, and after training."""
-    net = divided(run, order)
+    net = divided(run, importance)
     before = accuracies(run, net)
     train(run, net, epochs)
     return {"before": before, "after": accuracies(run, net)}
 
 
-def divided(run: Run, order: str) -> MaskedNet:
+def divided(run: Run, importance: str) -> MaskedNet:
     stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
-    graph = by_importance(analyse_channels(run.graph.traced), order, images)
+    graph = by_importance(analyse_channels(run.graph.traced), importance, images)
     plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
     static = SharedNet(graph, static_weights(graph, stages))
     return with_recalibrated_norms(static, plan, norm_images(run))

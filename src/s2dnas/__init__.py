@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from s2dnas.inherit.reconstruct import reconstructed
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
-    from s2dnas.space.order import by_importance
+    from s2dnas.space.importance import by_importance
     from s2dnas.space.plan import Plan
     from s2dnas.staged.build import build
     from s2dnas.training.loss_weights import LossWeights
@@ -58,7 +58,7 @@ _HOMES = {
     "inherit.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
-    "space.order": ("by_importance",),
+    "space.importance": ("by_importance",),
     "space.plan": ("Plan",),
     "training.loss_weights": ("LossWeights",),
     "training.multi_exit_loss": ("multi_exit_loss",),

@@ -22,7 +22,7 @@ from s2dnas.verification.verify import verify
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """A search space: its number of plans; cumulative macs (S,) of its cheapest and dearest one."""
+    """A search space: its number of plans; cumulative macs (S,) of its cheapest and most expensive one."""
 
     num_stages: int
     min_width: int

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from s2dnas.config import Settings
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
 from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
@@ -27,8 +26,9 @@ from s2dnas.inherit.reconstruct import Reconstruction
 from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
 from s2dnas.network.weights import static_weights
+from s2dnas.pipeline.settings import Settings
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.space import SearchSpace
 from s2dnas.training.checkpoint import load_checkpoint
 from s2dnas.training.compute import Compute, device_for
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.safetensors"
 """The state of a training, in the folder of its step."""
+
+_PURPOSES = {"control": "equal"}
+"""Under another name in seeds, so that the controls of the published results can be trained again."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Run:
 
     def seed(self, purpose: str) -> int:
         """A seed of its own for each purpose."""
-        return zlib.crc32(f"{self.settings.seed}/{purpose}".encode())
+        return zlib.crc32(f"{self.settings.seed}/{_PURPOSES.get(purpose, purpose)}".encode())
 
     @contextmanager
     def drawing(self, purpose: str) -> "Iterator[None]":
@@ -136,7 +139,7 @@ class Run:
             )
 
     def trained_static(self, step: str) -> nn.Module:
-        """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
+        """A copy of the static network as a step left it, ``static`` or ``control``; in eval mode."""
         model = self.new_static()
         load_checkpoint(self.finished(f"{step}/{CHECKPOINT}"), model)
         return model.to(self.compute.device).eval()
@@ -155,7 +158,7 @@ class Run:
     def static_graph(self) -> ChannelGraph:
         """The captured static network, units in order of importance."""
         images = next(iter(self.plain(self.splits.train)))[0]
-        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.order, images)
+        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.importance, images)
 
     @cached_property
     def graph(self) -> ChannelGraph:

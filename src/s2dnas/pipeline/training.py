@@ -23,9 +23,9 @@ def train_static(run: Run) -> None:
     _fit_static(run, "static", run.new_static(), run.settings.static)
 
 
-def train_equal(run: Run) -> None:
+def train_control(run: Run) -> None:
     """Train the static network on, for as many epochs as the dynamic one got, to compare."""
-    _fit_static(run, "equal", run.trained_static("static"), run.settings.continued)
+    _fit_static(run, "control", run.trained_static("static"), run.settings.continued)
 
 
 def train_shared(run: Run, shared: SharedNet) -> None:
