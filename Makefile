@@ -28,7 +28,7 @@ check: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install -q $(TORCH)
-	$(BIN)/python -m pip install -q -e . --group dev
+	$(BIN)/python -m pip install -q -e '.[all]' --group dev
 	touch $@
 
 TORCH ?= torch==2.13.0
