@@ -21,6 +21,7 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry src benchmarks examples
 	$(BIN)/python -m pytest tests/test_structure.py
 
 # Plain `torch` is a CUDA build of several gigabytes on some platforms: keep one that is already there.
