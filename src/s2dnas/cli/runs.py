@@ -8,6 +8,7 @@ from rich.text import Text
 
 from s2dnas.cli.app import app, console
 from s2dnas.errors import SettingsError, nearest
+from s2dnas.extras import require_extra
 from s2dnas.pipeline import STEPS
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def report_command(folder: Out) -> None:
 
 
 def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
+    if "report" in names:
+        require_extra("report")
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.pipeline.steps import do

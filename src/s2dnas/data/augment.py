@@ -8,6 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from s2dnas.extras import require_extra
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -22,7 +24,10 @@ class Augmentation:
 
 
 def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
-    """Float images (N, C, H, W), each changed in its own way; equal generators give equal results."""
+    """Float images (N, C, H, W), each changed in its own way; equal generators give equal results.
+
+    Raises MissingExtraError if something is to be changed without kornia.
+    """
     seed = int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
     # kornia draws on the CPU from the global generator, which must be left as it was found.
     with torch.random.fork_rng(devices=[]):
@@ -34,6 +39,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
 
 @cache
 def _transforms(augmentation: Augmentation, height: int, width: int) -> tuple[Callable[[Tensor], Tensor], ...]:
+    require_extra("data", "kornia")
     from kornia.augmentation import RandomCrop, RandomHorizontalFlip
 
     transforms = []

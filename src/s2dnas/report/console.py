@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from s2dnas.extras import require_extra
 from s2dnas.report.content import ReportContent
 from s2dnas.report.rows import Row, comparison
 from s2dnas.report.text import millions, percent, points
@@ -14,7 +15,11 @@ STYLES = {"static": "bold", "stage": "dim", "point": "green"}
 
 
 def summary_table(content: ReportContent) -> "Table":
-    """The static network against each stage and operating point, as a table that rich prints."""
+    """The static network against each stage and operating point, as a table that rich prints.
+
+    Raises MissingExtraError without rich.
+    """
+    require_extra("cli", "rich")
     from rich.table import Table
     from rich.text import Text
 
