@@ -6,6 +6,8 @@ What most programs need is here by name; a module is imported when its name is f
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from s2dnas.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from s2dnas.calibration import for_accuracy, for_budget, frontier
     from s2dnas.evaluation.collect import collect
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from s2dnas.space.plan import Plan
     from s2dnas.staged.build import build
     from s2dnas.training.losses import LossWeights, multi_exit_loss
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ExitRule",
