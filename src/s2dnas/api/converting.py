@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from s2dnas.errors import ArtifactError
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitRule
 from s2dnas.masked.shared import MaskedNet
-from s2dnas.saving import save
+from s2dnas.saving.writing import save
 from s2dnas.search.journal import Entry
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet
@@ -168,7 +168,7 @@ class _Work:
 
 def _length(loader: Loader) -> int:
     """The number of batches of one pass, counted where the loader does not say."""
-    return len(loader) if hasattr(loader, "__len__") else sum(1 for _ in loader)
+    return len(loader) if isinstance(loader, Sized) else sum(1 for _ in loader)
 
 
 def _digest(net: Network) -> str:

@@ -23,7 +23,7 @@ from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.journal import Score
 from s2dnas.space.cost import cost_model
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
 from s2dnas.staged.build import MultiStageNet, build
@@ -32,7 +32,7 @@ from s2dnas.staged.build import MultiStageNet, build
 def analyse(model: nn.Module, example: Tensor, *, importance: str = "l1", images: Tensor | None = None) -> "Network":
     """Capture a network for images like ``example`` (N, C, H, W) and find out how its channels can be divided.
 
-    The most important channels come first in every coupling, by one of ``space.order.IMPORTANCES``; "activation" looks
+    The most important channels come first in every coupling, by one of ``space.importance.IMPORTANCES``; "activation" looks
     at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided, and
     SettingsError for an unknown importance.
     """

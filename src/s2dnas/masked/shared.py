@@ -5,6 +5,7 @@ Since stages only read earlier ones, every plan is the static network with some 
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ from s2dnas.masked.masks import masked_weights, stage_masks
 from s2dnas.masked.mode import PLAN_ITSELF, Mode
 from s2dnas.masked.stagewise import Stagewise
 from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.network.ownership import fingerprint_state, refuse_other_network
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.cost import cost_model
+from s2dnas.space.fingerprint import fingerprint
 from s2dnas.space.plan import Plan
 
 __all__ = ["MaskedNet", "SharedNet", "stage_masks", "static_network"]
@@ -89,6 +92,18 @@ class MaskedNet(MultiExitNet):
     def weights(self) -> Weights:
         """The current tensors, not copies."""
         return Weights(self.body.tensors(), self.heads.tensors())
+
+    @cached_property
+    def _fingerprint(self) -> Tensor:
+        return fingerprint_state(fingerprint(self.graph, self.plan))
+
+    def get_extra_state(self) -> Tensor:
+        """The network's fingerprint, for its state dict."""
+        return self._fingerprint
+
+    def set_extra_state(self, state: Any) -> None:
+        """Refuse the state dict of another plan or order of units. Raises ArtifactError."""
+        refuse_other_network(self._fingerprint, state)
 
 
 def static_network(graph: ChannelGraph) -> MaskedNet:
