@@ -32,8 +32,8 @@ from s2dnas.staged.build import MultiStageNet, build
 def analyse(model: nn.Module, example: Tensor, *, importance: str = "l1", images: Tensor | None = None) -> "Network":
     """Capture a network for images like ``example`` (N, C, H, W) and find out how its channels can be divided.
 
-    The most important channels come first in every coupling, by one of ``space.importance.IMPORTANCES``; "activation" looks
-    at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided, and
+    The most important channels come first in every coupling, by one of ``space.importance.IMPORTANCES``; "activation"
+    looks at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided, and
     SettingsError for an unknown importance.
     """
     return Network(by_importance(analyse_channels(trace(model, example)), importance, images))
@@ -75,7 +75,7 @@ class Network:
         With ``accumulate_logits`` each stage's logits are added to the later ones'.
         """
         weights = Reconstruction(self.graph, images, static_weights(self.graph, plan.num_stages)).at(plan)
-        return SharedNet(self.graph, weights, adds=accumulate_logits).at(plan)
+        return SharedNet(self.graph, weights, accumulate_logits=accumulate_logits).at(plan)
 
     def build(self, student: MaskedNet) -> MultiStageNet:
         """The staged network with a masked network's weights: plain dense layers that really skip what a plan skips.
@@ -85,7 +85,9 @@ class Network:
         if student.graph is not self.graph:
             raise SettingsError("the masked network was made from another network; build it with the one it came from")
         device = next(student.parameters()).device
-        return build(self.graph, student.plan, student.weights(), adds=student.adds).to(device)
+        return build(self.graph, student.plan, student.weights(), accumulate_logits=student.accumulate_logits).to(
+            device
+        )
 
     def evaluator(
         self,

@@ -39,7 +39,7 @@ class ProgramRecord(Record):
 
     stages: Annotated[tuple[StageRecord, ...], Field(min_length=1)]
     carried: tuple[tuple[tuple[str, Size], ...], ...]
-    adds: bool
+    accumulate_logits: bool
     image_dtype: str
 
 

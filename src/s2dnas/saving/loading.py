@@ -51,7 +51,9 @@ def load(folder: Path | str) -> tuple[MultiStageNet, dict[str, ExitRule]]:
             _stage(record, own, f"Stage{index + 1}")
             for index, (record, own) in enumerate(zip(saved.program.stages, tensors, strict=True))
         ]
-        network = MultiStageNet(stages, saved.program.carried, info, adds=saved.program.adds).eval()
+        network = MultiStageNet(
+            stages, saved.program.carried, info, accumulate_logits=saved.program.accumulate_logits
+        ).eval()
         refuse_unfit(network, _dtype(saved.program.image_dtype))
     return network, rules
 

@@ -24,8 +24,9 @@ from s2dnas.staged.writer import StageWriter
 class MultiStageNet(StagedNet):
     """The network of a plan. ``stages[j]`` maps images and the earlier features that it reads to logits and features.
 
-    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it). If it ``adds``, a
-    stage's logits are added to the next one's; they then come first in the carry. ``info`` is what else is known.
+    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it). With
+    ``accumulate_logits`` a stage's logits are added to the next one's; they then come first in the carry. ``info`` is
+    what else is known.
 
     A state dict holds the fingerprint of its network; loading that of another plan or order of units raises
     ArtifactError.
@@ -37,10 +38,10 @@ class MultiStageNet(StagedNet):
         carried: Sequence[tuple[Key, ...]],
         info: NetworkInfo,
         *,
-        adds: bool = False,
+        accumulate_logits: bool = False,
     ) -> None:
         super().__init__()
-        self.adds = adds
+        self.accumulate_logits = accumulate_logits
         self.stages = nn.ModuleList(stages)
         self.carried = tuple(carried)
         self.info, self.macs = info, info.macs
@@ -56,10 +57,10 @@ class MultiStageNet(StagedNet):
 
     def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         """Run one stage on images (N, C, H, W) and what earlier stages handed on."""
-        sums = int(self.adds)
+        sums = int(self.accumulate_logits)
         logits, handed_on = self.stages[index](x, *carry[sums:])
         logits = sum(carry[:sums], logits)
-        return logits, (logits, *handed_on) if self.adds else handed_on
+        return logits, (logits, *handed_on) if self.accumulate_logits else handed_on
 
     def get_extra_state(self) -> Tensor:
         """The network's fingerprint, for its state dict."""
@@ -70,10 +71,12 @@ class MultiStageNet(StagedNet):
         refuse_other_network(self.get_extra_state(), state)
 
 
-def build(graph: ChannelGraph, plan: Plan, weights: Weights | None = None, *, adds: bool = False) -> MultiStageNet:
+def build(
+    graph: ChannelGraph, plan: Plan, weights: Weights | None = None, *, accumulate_logits: bool = False
+) -> MultiStageNet:
     """The multi-stage network of a plan, with the given weights or the static network's; it is in eval mode.
 
-    With ``adds`` each stage's logits are added to the later ones'.
+    With ``accumulate_logits`` each stage's logits are added to the later ones'.
     """
     weights = weights or static_weights(graph, plan.num_stages)
     parts = Parts(graph, stage_of_units(graph, plan))
@@ -86,7 +89,7 @@ def build(graph: ChannelGraph, plan: Plan, weights: Weights | None = None, *, ad
         for index, writer in enumerate(writers)
     ]
     device = next(iter(weights.heads[0].values())).device
-    return MultiStageNet(stages, carried, _info(graph, plan), adds=adds).eval().to(device)
+    return MultiStageNet(stages, carried, _info(graph, plan), accumulate_logits=accumulate_logits).eval().to(device)
 
 
 def _info(graph: ChannelGraph, plan: Plan) -> NetworkInfo:
