@@ -31,8 +31,8 @@ def run_command(
 
     Example: s2dnas run resnet20 digits --out runs/digits train.epochs=20
     """
-    from s2dnas.config import load_settings
     from s2dnas.pipeline.run import Start
+    from s2dnas.pipeline.settings import load_settings
 
     if until not in STEPS:
         raise SettingsError(f"unknown step {until!r}{nearest(until, STEPS)}")
@@ -56,7 +56,7 @@ def search_command(folder: Out) -> None:
 @app.command("train")
 def train_command(folder: Out) -> None:
     """Train the network of the plan. Example: s2dnas train runs/digits"""
-    _do(folder, None, ("train", "equal"))
+    _do(folder, None, ("train", "control"))
 
 
 @app.command("calibrate")
