@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command import s2dnas
-from s2dnas.data.sources import load
+from s2dnas.data.sources import load_data
 from s2dnas.extras import MissingExtraError, require_extra
 from s2dnas.report.style import styled
 
@@ -54,22 +54,18 @@ for module in pkgutil.walk_packages(s2dnas.__path__, "s2dnas."):
 
 FROM_PYTHON = """
 import torch
-from s2dnas.calibration import for_budget, frontier
-from s2dnas.evaluation.collect import collect
-from s2dnas.graph.analysis import analyse_channels
-from s2dnas.graph.trace import trace
-from s2dnas.inherit.reconstruct import reconstructed
-from s2dnas.network.running import predict
-from s2dnas.space.division import search_space
-from s2dnas.staged.build import build
+import s2dnas
 
 layers = [torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
-images, labels = torch.randn(16, 3, 8, 8), torch.randint(10, (16,))
-graph = analyse_channels(trace(torch.nn.Sequential(*layers, torch.nn.Linear(8, 10)), images))
-plan = search_space(graph, num_stages=2, min_width=2).uniform([0.5, 0.5])
-net = build(graph, plan, reconstructed(graph, plan, images))
-rule = for_budget(frontier(collect(net, [(images, labels)])), macs=graph.macs)
-print(predict(net, rule, images)[0].shape)
+images, labels = torch.randn(16, 3, 8, 8), torch.arange(16) % 10
+net = s2dnas.analyse(torch.nn.Sequential(*layers, torch.nn.Linear(8, 10)), images)
+space = net.space(num_stages=2, min_width=2)
+found = s2dnas.find_plan(space, net.evaluator(images, [(images, labels)]), evaluations=2)
+student = net.trainable(found.best, images)
+s2dnas.StageLoss()(student, images, labels).backward()
+dynamic = net.build(student)
+rule = s2dnas.calibrate(dynamic, [(images, labels)], budget=1.0)
+print(tuple(dynamic.predict(images, rule).labels.shape))
 """
 
 
@@ -153,6 +149,6 @@ def test_a_comparison_is_refused_before_it_starts(
 def test_functions_that_need_an_extra_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     lack(monkeypatch, "sklearn", "matplotlib")
     with pytest.raises(MissingExtraError, match="sklearn"):
-        load("digits")
+        load_data("digits")
     with pytest.raises(MissingExtraError, match="matplotlib"), styled(1.0):
         pass

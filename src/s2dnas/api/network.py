@@ -33,8 +33,8 @@ def analyse(model: nn.Module, example: Tensor, *, importance: str = "l1", images
     """Capture a network for images like ``example`` (N, C, H, W) and find out how its channels can be divided.
 
     The most important channels come first in every coupling, by one of ``space.importance.IMPORTANCES``; "activation"
-    looks at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided, and
-    SettingsError for an unknown importance.
+    looks at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided,
+    and SettingsError for an unknown importance.
     """
     return Network(by_importance(analyse_channels(trace(model, example)), importance, images))
 

@@ -21,7 +21,7 @@ def compare_command(
     """
     require_extra("report", "matplotlib")
     from s2dnas.cli.watching import stoppable, watching
-    from s2dnas.comparison.compare import compare, save
+    from s2dnas.comparison.compare import compare, save_comparison
     from s2dnas.comparison.plot import plot
     from s2dnas.comparison.settings import load_comparison
     from s2dnas.comparison.table import markdown
@@ -30,6 +30,6 @@ def compare_command(
     with watching() as watch, stoppable(f"s2dnas compare {config} --out {out}"):
         for found in compare(settings, out, watch):
             table = markdown(found)
-            save(found, out, plot(found), table)
+            save_comparison(found, out, plot(found), table)
     typer.echo(table)
     typer.echo(f"plot: {out / 'compare.svg'}")

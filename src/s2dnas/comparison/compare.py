@@ -95,7 +95,7 @@ def _with(found: Comparison, method: str, run: Run, settings: CompareSettings) -
     return found.model_copy(update={"curves": (*found.curves, curve)})
 
 
-def save(found: Comparison, folder: Path, plot: str, table: str) -> None:
+def save_comparison(found: Comparison, folder: Path, plot: str, table: str) -> None:
     """Write compare.json for programs, compare.svg and compare.md."""
     write_json(folder / "compare.json", "compare", _content(found))
     for name, text in (("compare.svg", plot), ("compare.md", table)):

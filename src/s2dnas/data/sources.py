@@ -11,12 +11,12 @@ from s2dnas.data.tables import first_of_permutation
 from s2dnas.errors import SettingsError
 from s2dnas.extras import require_extra
 
-__all__ = ["ImageData", "Source", "load"]
+__all__ = ["ImageData", "Source", "load_data"]
 
 _log = logging.getLogger(__name__)
 
 
-def load(spec: str, size: int | None = None, limit: int | None = None) -> Source:
+def load_data(spec: str, size: int | None = None, limit: int | None = None) -> Source:
     """A whole data set in memory.
 
     ``spec`` is ``digits`` (8x8 greys that come with scikit-learn), ``imagefolder:DIR`` (a folder per split and, within,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 STEPS = {
     "static": "training.train_static",
-    "search": "search.find_plan",
+    "search": "search.search_plan",
     "train": "training.train_plan",
     "control": "training.train_control",
     "calibrate": "exits.set_thresholds",

@@ -14,17 +14,17 @@ NETWORK_FILE = "network.json"
 KIND = "network"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(ge=0)]
+_Size = Annotated[int, Field(ge=0)]
 
 
 class TensorRecord(Record):
     """A parameter or buffer. ``strides`` are left out where it is contiguous."""
 
-    shape: tuple[Size, ...]
+    shape: tuple[_Size, ...]
     dtype: str
     parameter: bool
     requires_grad: bool
-    strides: tuple[Size, ...] | None = None
+    strides: tuple[_Size, ...] | None = None
 
 
 class StageRecord(Record):
@@ -38,7 +38,7 @@ class ProgramRecord(Record):
     """What runs: stages, what each hands on to the next, and the dtype of the images that they take."""
 
     stages: Annotated[tuple[StageRecord, ...], Field(min_length=1)]
-    carried: tuple[tuple[tuple[str, Size], ...], ...]
+    carried: tuple[tuple[tuple[str, _Size], ...], ...]
     accumulate_logits: bool
     image_dtype: str
 
