@@ -1,0 +1,54 @@
+"""MixUp and CutMix: images of a batch mixed in pairs, and their labels in the same shares."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from s2dnas.data.augment import Augmentation
+from s2dnas.data.draws import drawing_from
+
+_Mixed = tuple[Tensor, Tensor, Tensor]
+"""Images (N, C, H, W), the labels (N,) of their partners, and the partners' shares (N,)."""
+
+
+def mix(
+    images: Tensor, labels: Tensor, num_classes: int, augmentation: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Images (N, C, H, W), each mixed with another of the batch, and their labels as probabilities (N, K).
+
+    ``labels`` (N,) are int64. MixUp (Zhang et al. 2018) takes the partner's values in a share drawn from
+    Beta(``mixup``, ``mixup``); CutMix (Yun et al. 2019) a rectangle of it, whose area is drawn from
+    Beta(``cutmix``, ``cutmix``). Of the two that are on (one at least), each batch
+    draws one. Equal generators give equal results.
+    """
+    kinds: list[tuple[Callable[[Tensor, Tensor, float], _Mixed], float]]
+    kinds = [(_mixup, augmentation.mixup), (_cutmix, augmentation.cutmix)]
+    kinds = [(kind, alpha) for kind, alpha in kinds if alpha > 0]
+    with drawing_from(generator):
+        kind, alpha = kinds[int(torch.randint(len(kinds), ()))]
+        images, partners, shares = kind(images, labels, alpha)
+    own, other = (F.one_hot(classes, num_classes).to(images) for classes in (labels, partners))
+    return images, torch.lerp(own, other, shares[:, None])
+
+
+def _mixup(images: Tensor, labels: Tensor, alpha: float) -> _Mixed:
+    from kornia.augmentation import RandomMixUpV2
+
+    transform = RandomMixUpV2(data_keys=["input", "class"])
+    drawn = transform.forward_parameters(images.shape)
+    # kornia draws shares uniformly.
+    drawn["mixup_lambdas"] = torch.distributions.Beta(alpha, alpha).sample((len(images),))
+    images, mixed = transform(images, labels, params=drawn)
+    _, partners, shares = mixed.unbind(-1)
+    return images, partners.long(), shares
+
+
+def _cutmix(images: Tensor, labels: Tensor, alpha: float) -> _Mixed:
+    from kornia.augmentation import RandomCutMixV2
+
+    transform = RandomCutMixV2(beta=alpha, data_keys=["input", "class"], use_correct_lambda=True)
+    images, (mixed,) = transform(images, labels)
+    _, partners, own_shares = mixed.unbind(-1)
+    return images, partners.long(), 1 - own_shares
