@@ -20,7 +20,7 @@ from s2dnas.graph.trace import trace
 from s2dnas.models.registry import create_model as build_model
 from s2dnas.space.cost import cost_model
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.staged.build import build
 from s2dnas.verification.verify import as_if_trained, verify_plans
 

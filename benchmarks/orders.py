@@ -6,6 +6,7 @@ python benchmarks/orders.py runs/resnet20-cifar10-jpeg --epochs 1 --json results
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,11 @@ from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.training import PlanLoss
 from s2dnas.space.division import search_space
-from s2dnas.space.order import IMPORTANCES, by_importance
+from s2dnas.space.importance import IMPORTANCES, by_importance
 from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
+from s2dnas.training.stage_loss import StageLoss
 
 SHARES = (0.5, 0.25, 0.25)
 NORM_IMAGES = 4000
@@ -37,24 +38,24 @@ def main() -> None:
     given = parser.parse_args()
     run = open_run(given.run, None).without_copies()
     rows = []
-    for order in IMPORTANCES:
-        rows.append({"order": order, **measure(run, order, given.epochs)})
+    for importance in IMPORTANCES:
+        rows.append({"order": importance, **measure(run, importance, given.epochs)})
         print(json.dumps(rows[-1]), flush=True)
     content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "epochs": given.epochs, "rows": rows}
     write_json(given.json, "orders", content)
 
 
-def measure(run: Run, order: str, epochs: int) -> dict[str, list[float]]:
+def measure(run: Run, importance: str, epochs: int) -> dict[str, list[float]]:
     """Accuracies of the stages on the search split: cut but untrained, and after training."""
-    net = divided(run, order)
+    net = divided(run, importance)
     before = accuracies(run, net)
     train(run, net, epochs)
     return {"before": before, "after": accuracies(run, net)}
 
 
-def divided(run: Run, order: str) -> MaskedNet:
+def divided(run: Run, importance: str) -> MaskedNet:
     stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
-    graph = by_importance(analyse_channels(run.graph.traced), order, images)
+    graph = by_importance(analyse_channels(run.graph.traced), importance, images)
     plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
     static = SharedNet(graph, static_weights(graph, stages))
     return with_recalibrated_norms(static, plan, norm_images(run))
@@ -75,9 +76,9 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            TrainingTask(net, PlanLoss(run), batches, count),
+            TrainingTask(net, StageLoss(run.static, replace(run.settings.loss, features=0.0)), batches, count),
             recipe,
-            fabric=run.fabric,
+            compute=run.compute,
             checkpoint=checkpoint,
             seed=run.seed("orders"),
         )

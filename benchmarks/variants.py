@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from s2dnas.config import changed, load_settings
+from s2dnas.config import changed
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run, Start
+from s2dnas.pipeline.settings import load_settings
 
 
 def variant(run: Run, folder: str, pairs: Iterable[str]) -> Run:

@@ -19,7 +19,7 @@ from s2dnas.graph.calls import operator_name
 from s2dnas.graph.channels import ChannelGraph, Mixing
 from s2dnas.graph.trace import trace
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.plan import Plan, stage_pairs
 
 

@@ -16,10 +16,10 @@ from safetensors.torch import save_model
 
 from command import s2dnas
 from s2dnas import cli
-from s2dnas.config import load_settings
 from s2dnas.models.resnet import resnet20
 from s2dnas.pipeline import STEPS
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.settings import load_settings
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 
@@ -138,7 +138,12 @@ def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monk
 
 ON_SAMPLES = {"fade": 0.5, "train": {"average": 0.9}}
 ON_SAMPLES |= {"loss": {"from_last": 0.3, "survivors": 1.0, "label_smoothing": 0.1, "features": 1.0}}
-ON_STAGES = {"start": "scratch", "carry_gradient": 0.5, "add_logits": True, "loss": {"alpha_start": [1.0, 0.5, 0.2]}}
+ON_STAGES = {
+    "start": "scratch",
+    "carry_gradient": 0.5,
+    "accumulate_logits": True,
+    "loss": {"alpha_start": [1.0, 0.5, 0.2]},
+}
 
 
 @pytest.mark.parametrize("techniques", [ON_SAMPLES, ON_STAGES], ids=["samples", "stages"])
@@ -149,13 +154,13 @@ def test_techniques_change_the_training_alone(
         copy = shutil.copytree if (finished / name).is_dir() else shutil.copy
         copy(finished / name, tmp_path / name)
     started = json.loads((tmp_path / "run.json").read_text())
-    for key, value in {**techniques, "equal": False}.items():
+    for key, value in {**techniques, "control": False}.items():
         started["settings"][key] = started["settings"][key] | value if isinstance(value, dict) else value
     (tmp_path / "run.json").write_text(json.dumps(started))
     assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert ours["plan"] == theirs["plan"]
-    assert ours["static_equal"] is None
+    assert ours["static_control"] is None
     assert ours["training"]["history"] != theirs["training"]["history"]
 
 
@@ -233,7 +238,7 @@ def test_a_run_with_reconstructed_weights_copies_of_units_limits_and_finalists(
     assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
     report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
-    assert report["static_equal"]["epochs"] == 2
+    assert report["static_control"]["epochs"] == 2
     assert "shared" not in report["seconds"]
     assert report["static"]["macs"] == without["static"]["macs"]
     widths = [[sum(coupling["widths"]) for coupling in each["plan"]["couplings"]] for each in (report, without)]
@@ -283,13 +288,13 @@ def test_limits_that_no_plan_keeps_are_told_with_the_nearest_plan(
     assert "the nearest has 0." in said
 
 
-def test_equal_training_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
-    assert json.loads((finished / "report.json").read_text())["static_equal"]["epochs"] == 2 + 2
+def test_the_control_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:
+    assert json.loads((finished / "report.json").read_text())["static_control"]["epochs"] == 2 + 2
 
 
 def test_a_report_tells_the_seconds_of_every_step(finished: Path) -> None:
     seconds = json.loads((finished / "report.json").read_text())["seconds"]
-    assert set(seconds) == {"static", "shared", "search", "train", "equal", "calibrate", "evaluate"}
+    assert set(seconds) == {"static", "shared", "search", "train", "control", "calibrate", "evaluate"}
     assert all(value > 0 for value in seconds.values())
 
 
@@ -326,7 +331,7 @@ def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsy
     found = json.loads(capsys.readouterr().out)
     assert found["macs"] == 40_551_040
     assert found["divisible_share"] == 1.0
-    assert found["space"]["cheapest"][-1] < found["space"]["dearest"][-1] < found["macs"]
+    assert found["space"]["cheapest"][-1] < found["space"]["most_expensive"][-1] < found["macs"]
     assert s2dnas(monkeypatch, "inspect", "resnet20", "--stages", "40") == 0
     assert "no search space: 40 stages need" in capsys.readouterr().out
 

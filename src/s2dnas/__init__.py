@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from s2dnas.graph.trace import trace
     from s2dnas.inherit.copies import with_copies
     from s2dnas.inherit.reconstruct import reconstructed
-    from s2dnas.network.running import predict
     from s2dnas.space.cost import cost_model
     from s2dnas.space.division import search_space
-    from s2dnas.space.order import by_importance
+    from s2dnas.space.importance import by_importance
     from s2dnas.space.plan import Plan
     from s2dnas.staged.build import build
-    from s2dnas.training.losses import LossWeights, multi_exit_loss
+    from s2dnas.training.loss_weights import LossWeights
+from s2dnas.training.multi_exit_loss import multi_exit_loss
 
 __version__ = "0.1.0"
 
@@ -58,9 +58,10 @@ _HOMES = {
     "inherit.reconstruct": ("reconstructed",),
     "space.cost": ("cost_model",),
     "space.division": ("search_space",),
-    "space.order": ("by_importance",),
+    "space.importance": ("by_importance",),
     "space.plan": ("Plan",),
-    "training.losses": ("LossWeights", "multi_exit_loss"),
+    "training.loss_weights": ("LossWeights",),
+    "training.multi_exit_loss": ("multi_exit_loss",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

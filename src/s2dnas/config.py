@@ -1,34 +1,24 @@
-"""The settings of a run, gathered: each step's options stand beside the step; here they get a name and a default."""
+"""Settings from TOML files and ``key=value`` pairs, checked as a whole: all faults are told at once."""
 
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from s2dnas.calibration import TARGETS
-from s2dnas.data.augment import Augmentation
 from s2dnas.errors import SettingsError, nearest
-from s2dnas.exits import CONFIDENCES
-from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.records import Record
-from s2dnas.search.controller import ControllerSettings
-from s2dnas.search.registry import STRATEGIES
-from s2dnas.space.order import IMPORTANCES
-from s2dnas.training.losses import LossWeights
-from s2dnas.training.recipe import Recipe
-
-Beginning = Literal["reconstructed", "static", "shared", "scratch"]
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Section(Record):
-    """Frozen; an unknown key is refused; what a recipe or the like does not say is as in the section's default."""
+    """Settings that belong together; frozen, unknown keys are refused.
+
+    Where the default of a field is a dataclass, such as a recipe, what is not given of it is as in that default.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -38,7 +28,7 @@ class Section(Record):
         return {name: _completed(value, cls.model_fields.get(name)) for name, value in content.items()}
 
 
-Kind = TypeVar("Kind", bound=Section)
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 def _completed(value: Any, field: FieldInfo | None) -> Any:
@@ -46,143 +36,6 @@ def _completed(value: Any, field: FieldInfo | None) -> Any:
     if isinstance(value, Mapping) and is_dataclass(default) and not isinstance(default, type):
         return {**asdict(default), **value}
     return value
-
-
-class DataSettings(Section):
-    """``size``: images are resized to it; ``limit``: at most so many images of train and of test."""
-
-    size: Positive | None = None
-    limit: Positive | None = None
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    normalise: Literal["measured", "imagenet"] = "measured"
-
-
-class SpaceSettings(Section):
-    """How finely a network may be divided; ``order`` names the importance by which units are sorted.
-
-    ``copies``: the share of units, the most important, that exist a second time, for later stages.
-    """
-
-    num_stages: Annotated[int, Field(ge=2)] = 3
-    min_width: Positive = 4
-    order: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
-    copies: Annotated[float, Field(ge=0, le=1)] = 0.0
-
-
-class SearchSettings(Section):
-    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs; so are
-    ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
-    anything. The first stage may never exceed the smallest budget.
-
-    A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
-    which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
-    ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
-    ``trial``, and the best of them by then is taken; 1: the best one as scored.
-    """
-
-    strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
-    weights: Literal["reconstructed", "shared"] = "reconstructed"
-    evaluations: Positive = 200
-    batch: Positive = 10
-    exponent: Annotated[float, Field(le=0)] = -0.07
-    budgets: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.5,)
-    stage_limits: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    resolution: Positive = 100
-    images: Positive = 2500
-    norm_images: Positive = 512
-    finalists: Positive = 1
-    trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
-
-
-class ExitSettings(Section):
-    """How sure a stage is, and the operating points that thresholds are set for.
-
-    ``confidence`` names the measure; ``predictor`` what is predicted from several of them instead, if anything;
-    ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers. ``expected``:
-    thresholds are compared by the answers that a regression on scores expects, which is less noisy than to count them.
-    ``budgets``: shares of the static macs; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
-    ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
-    """
-
-    confidence: Literal[tuple(CONFIDENCES)] = DEFAULT_CONFIDENCE  # type: ignore[valid-type]
-    predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
-    temperature: bool = False
-    surest: bool = False
-    expected: bool = True
-    budgets: tuple[Share, ...] = (0.5, 0.3, 0.4, 0.6)
-    losses: tuple[Annotated[float, Field(ge=0)], ...] = (0.5,)
-    guarantees: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = ()
-    agreements: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
-    delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
-
-
-class DeviceSettings(Section):
-    """Where networks are trained, in the words of Lightning Fabric; ``threads`` of the CPU (None: as found)."""
-
-    accelerator: str = "auto"
-    precision: str = "32-true"
-    threads: Positive | None = None
-
-
-class Settings(Section):
-    """All settings of a run.
-
-    ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
-    finetuning), the shared network, if the search needs one, and the chosen one. ``start``: the chosen network starts
-    from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
-    ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
-    once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
-    ``add_logits``: each stage's logits are added to the later ones'.
-    ``equal``: to compare, train the static network on for as many epochs as the dynamic one got, shared and chosen
-    together.
-    """
-
-    seed: Annotated[int, Field(ge=0)] = 0
-    start: Beginning = "reconstructed"
-    fade: Annotated[float, Field(ge=0, le=1)] = 0.0
-    carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
-    add_logits: bool = False
-    equal: bool = True
-    data: DataSettings = DataSettings()
-    augmentation: Augmentation = Augmentation()
-    static: Recipe = Recipe(epochs=30)
-    shared: Recipe = Recipe(epochs=8, learning_rate=0.05)
-    train: Recipe = Recipe(epochs=30)
-    loss: LossWeights = LossWeights()
-    space: SpaceSettings = SpaceSettings()
-    search: SearchSettings = SearchSettings()
-    controller: ControllerSettings = ControllerSettings()
-    exits: ExitSettings = ExitSettings()
-    device: DeviceSettings = DeviceSettings()
-
-    @property
-    def continued(self) -> Recipe:
-        """By which a static network is trained on for as many epochs as shared and chosen network together."""
-        shared = self.shared.epochs if self.search.weights == "shared" else 0
-        return replace(self.train, epochs=shared + self.train.epochs)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Settings":
-        if self.start == "shared" and self.search.weights != "shared":
-            raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
-        if len(limits := self.search.stage_limits) > (stages := self.space.num_stages):
-            raise ValueError(f"search.stage_limits are {limits} for {stages} stages; give one per stage at most")
-        if self.start == "reconstructed" and self.fade:
-            raise ValueError("fade needs the weights that a plan forbids; start 'reconstructed' has none: set fade=0")
-        return self
-
-
-def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, given_weights: bool = False) -> Settings:
-    """Settings from a TOML file, then ``key=value`` pairs such as ``train.epochs=12`` on top.
-
-    With weights of the static network given, they are used as they are unless ``static.epochs`` is set.
-    Raises SettingsError with all faults at once; for an unknown key it offers the nearest one.
-    """
-    content = content_of(file, overrides)
-    static = content.setdefault("static", {})
-    if given_weights and isinstance(static, dict):
-        static.setdefault("epochs", 0)
-    return validated(content, Settings)
 
 
 def content_of(file: Path | None, overrides: Iterable[str]) -> dict[str, Any]:
@@ -193,23 +46,23 @@ def content_of(file: Path | None, overrides: Iterable[str]) -> dict[str, Any]:
     return content
 
 
-def changed(settings: Settings) -> list[str]:
-    """The ``key=value`` pairs that make these settings from the default ones."""
-    return _changed(settings.model_dump(mode="json"), Settings().model_dump(mode="json"), "")
+def changed(section: Section) -> list[str]:
+    """The ``key=value`` pairs that make this section from its defaults; what has no default is always among them."""
+    return _changed(section.model_dump(mode="json"), type(section).model_construct().model_dump(mode="json"), "")
 
 
 def _changed(given: Mapping[str, Any], default: Mapping[str, Any], prefix: str) -> list[str]:
     pairs: list[str] = []
     for name, value in given.items():
         if isinstance(value, dict):
-            pairs += _changed(value, default[name], f"{prefix}{name}.")
-        elif value != default[name]:
+            pairs += _changed(value, default.get(name, {}), f"{prefix}{name}.")
+        elif name not in default or value != default[name]:
             text = value if isinstance(value, str) else json.dumps(value)
             pairs.append(f"{prefix}{name}={text}")
     return pairs
 
 
-def validated(content: Mapping[str, Any], kind: type[Kind]) -> Kind:
+def validated(content: Mapping[str, Any], kind: type[SectionT]) -> SectionT:
     """Settings of nested dicts, as TOML or JSON hold them. Raises SettingsError with all faults at once."""
     try:
         return kind.model_validate(content)

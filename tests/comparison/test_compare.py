@@ -110,7 +110,7 @@ def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidenc
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), methods, *small) == 0
     assert rates["static"] == 0.03
     assert rates["msdnet"] == 0.07
-    assert smoothed == dict.fromkeys(("static", "equal", "naive-cascade", "msdnet"), 0.2)
+    assert smoothed == dict.fromkeys(("static", "control", "naive-cascade", "msdnet"), 0.2)
     used = {name: ExitTable.load(tmp_path / "seed-0" / name / "test.npz").confidence for name in ("msdnet", "msdnet-q")}
     assert used == {"msdnet": "margin", "msdnet-q": "max_probability"}
 

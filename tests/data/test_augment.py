@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from s2dnas.config import Settings, load_settings
 from s2dnas.data.augment import Augmentation, augment
 from s2dnas.errors import SettingsError
+from s2dnas.pipeline.settings import Settings, load_settings
 
 PLAIN = Augmentation(crop=False, flip=False)
 EVERYTHING = Augmentation(rand_augment=2, erasing=0.5)

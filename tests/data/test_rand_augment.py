@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from s2dnas.data.augment import NUM_OPERATIONS, Augmentation, augment
-from s2dnas.data.operations import OPERATIONS, Operation
+from s2dnas.data.operations import Operation, operations
 from s2dnas.data.rand_augment import RandAugment
 
+OPERATIONS = operations()
 WITHOUT_STRENGTH = {"identity", "auto_contrast", "equalize"}
 
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from oracle import error, random_plan, tiny
 from s2dnas.exits import ExitRule
 from s2dnas.masked.accumulate import accumulated
+from s2dnas.masked.mode import Mode
 from s2dnas.masked.shared import MaskedNet, SharedNet
-from s2dnas.network.running import predict
 from s2dnas.network.weights import static_weights
 from s2dnas.space.assignment import stage_of_units
 from s2dnas.staged.build import build
@@ -51,15 +51,15 @@ def test_samples_that_go_on_take_their_sums_with_them() -> None:
         logits = built(images)
     sure = logits.softmax(-1).amax(-1)
     rule = ExitRule("max_probability", tuple(float(scores.median()) for scores in sure[:2]))
-    predictions, stages = predict(built, rule, images)
+    answers = built.predict(images, rule)
+    stages = answers.stages.numpy()
     assert len(set(stages.tolist())) > 1
-    assert np.array_equal(predictions, logits.argmax(-1).numpy()[stages, np.arange(len(stages))])
+    assert np.array_equal(answers.labels.numpy(), logits.argmax(-1).numpy()[stages, np.arange(len(stages))])
 
 
 def gradients(net: MaskedNet, images: Tensor, stage: int, share: float) -> dict[str, Tensor]:
-    net.carry_gradient = share
     net.zero_grad()
-    net(images)[stage].square().sum().backward()
+    net(images, Mode(carry_gradient=share))[stage].square().sum().backward()
     return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
 
 

@@ -40,7 +40,7 @@ def test_built_and_shared_agree(name: str, seed: int) -> None:
     with torch.no_grad():
         logits = built(net.images)
         assert error(shared(net.images, plan), logits) < 1e-9
-        assert error(shared(net.images, plan, keep=1.0)[1], net.model(net.images)) < 1e-9
+        assert error(shared(net.images, plan, leak=1.0)[1], net.model(net.images)) < 1e-9
     assert not net.graph.whole
 
 

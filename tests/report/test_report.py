@@ -44,7 +44,7 @@ def document(num_points: int = 2, num_couplings: int = 3) -> dict[str, Any]:
         "command": "s2dnas run",
         "seed": 3,
         "static": {"accuracy": 0.874, "macs": 40_000_000, "params": 270_000, "seconds": 60.0, "epochs": 5},
-        "static_equal": {"accuracy": 0.876, "epochs": 4, "seconds": 50.0},
+        "static_control": {"accuracy": 0.876, "epochs": 4, "seconds": 50.0},
         "stages": [
             {"accuracy": a, "macs": m, "params": 1000}
             for a, m in ((0.7, 8_000_000), (0.8, 15_000_000), (0.87, 30_000_000))
@@ -228,7 +228,7 @@ def test_a_hundred_couplings_each_get_a_row_and_more_height() -> None:
 
 def test_plots_without_data_are_left_out() -> None:
     bare = document(num_points=0)
-    bare |= {"search": None, "training": None, "curve": [], "static_equal": None, "stages": bare["stages"][:1]}
+    bare |= {"search": None, "training": None, "curve": [], "static_control": None, "stages": bare["stages"][:1]}
     bare["plan"] = {"num_stages": 1, "couplings": [], "indicators": {}}
     value = ReportContent.model_validate(bare)
     assert set(draw(value)) == {"cost_accuracy", "plan"}

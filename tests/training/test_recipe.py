@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2dnas.config import Settings, changed, load_settings
+from s2dnas.config import changed
 from s2dnas.errors import SettingsError
+from s2dnas.pipeline.settings import Settings, load_settings
 from s2dnas.training.recipe import Recipe
 
 

@@ -16,7 +16,7 @@ from s2dnas.baselines.cutting import CutPoint, at_depths, pieces
 from s2dnas.errors import require
 from s2dnas.graph.traced import Traced
 from s2dnas.models.init import he_normal
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 
 BRANCHYNET_CONFIDENCE = "entropy"
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.network.counter import MacCounter
-from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.staged_net import Carry, StagedNet
 
 
 class StageChain(StagedNet):

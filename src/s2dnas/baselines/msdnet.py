@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from s2dnas.baselines.chain import StageChain
 from s2dnas.errors import require
 from s2dnas.models.init import he_normal
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 
 MSDNET_CONFIDENCE = "max_probability"
 

@@ -8,11 +8,11 @@ from s2dnas.errors import SettingsError
 from s2dnas.exits.rule import NEVER, ExitRule
 from s2dnas.exits.table import ExitTable
 
-GRID = (*np.linspace(0, 1, 101).tolist(), NEVER)
+THRESHOLDS = (*np.linspace(0, 1, 101).tolist(), NEVER)
 LOSSES = tuple(np.geomspace(1e-3, 0.5, 41).tolist())
 
 
-def greedy_rule(table: ExitTable, loss: float, grid: Sequence[float] = GRID) -> ExitRule:
+def greedy_rule(table: ExitTable, loss: float, grid: Sequence[float] = THRESHOLDS) -> ExitRule:
     """The lowest thresholds that cost at most ``loss`` of the last stage's accuracy, the stages sharing it evenly.
 
     When a stage's threshold is set, those of earlier stages are fixed, and all that stay go on to the last stage.

@@ -20,7 +20,7 @@ from s2dnas.errors import BudgetError, SettingsError
 from s2dnas.exits.rule import ExitRule, Outcomes, decide
 from s2dnas.exits.table import ExitTable
 
-STEPS = 100
+CANDIDATES = 100
 """At most so many thresholds per stage are tried, and so many rules tested."""
 NUISANCE = 0.1
 """Share of delta that is spent on how often two networks differ at all."""
@@ -50,19 +50,19 @@ def certify_accuracy(chosen: ExitTable, tested: ExitTable, epsilon: float, delta
         right = outcomes.predictions == outcomes.labels
         return excess(int((static & ~right).sum()), int((right & ~static).sum()), len(right), limit, NUISANCE * delta)
 
-    return _cheapest(frontier(chosen, STEPS), tested, test, epsilon, delta)
+    return _cheapest(frontier(chosen, CANDIDATES), tested, test, epsilon, delta)
 
 
 def certify_agreement(chosen: ExitTable, tested: ExitTable, epsilon: float, delta: float) -> ExitRule:
     """The cheapest rule found that answers less than ``epsilon`` of the samples unlike the static network.
 
-    It reads no labels. Otherwise as ``no_worse``.
+    It reads no labels. Otherwise as ``certify_accuracy``.
     """
 
     def test(outcomes: Outcomes, limit: float) -> float:
         return binomial_cdf(int((outcomes.predictions != outcomes.labels).sum()), outcomes.num_samples, limit)
 
-    return _cheapest(frontier(chosen.like_static, STEPS), tested.like_static, test, epsilon, delta)
+    return _cheapest(frontier(chosen.like_static, CANDIDATES), tested.like_static, test, epsilon, delta)
 
 
 @cache
@@ -84,7 +84,7 @@ def excess(harms: int, gains: int, samples: int, epsilon: float, nuisance: float
 def _cheapest(front: Frontier, tested: ExitTable, test: Test, epsilon: float, delta: float) -> ExitRule:
     if not (0 < epsilon < 1 and 0 < delta < 1):
         raise SettingsError(f"epsilon and delta must lie between 0 and 1, not {epsilon} and {delta}")
-    thinned, passed = front.thin(STEPS), None
+    thinned, passed = front.thin(CANDIDATES), None
     for index in reversed(range(len(thinned))):
         rule = thinned.rule(index)
         if test(decide(tested, rule), epsilon) > delta:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from s2dnas.cli.app import app
+from s2dnas.extras import require_extra
 
 
 @app.command("compare")
@@ -18,6 +19,7 @@ def compare_command(
 
     Example: s2dnas compare configs/compare/digits.toml --out runs/compare-digits
     """
+    require_extra("report", "matplotlib")
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.comparison.compare import compare, save
     from s2dnas.comparison.plot import plot

@@ -29,11 +29,10 @@ def inspect_command(
     as_json: AsJson = False,
 ) -> None:
     """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
-    from s2dnas.cli.inspection import inspect_model
-    from s2dnas.report.console import inspection_lines
+    from s2dnas.cli.inspection import inspect_model, inspection_lines
 
-    found = inspect_model(model, classes, (channels, size, size), stages, min_width).to_dict()
-    _show(found, inspection_lines(found), as_json)
+    found = inspect_model(model, classes, (channels, size, size), stages, min_width)
+    _show(found.to_dict(), inspection_lines(found), as_json)
 
 
 @app.command("verify")

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from s2dnas.cli.app import app, console
 from s2dnas.errors import SettingsError, nearest
+from s2dnas.extras import require_extra
 from s2dnas.pipeline import STEPS
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def run_command(
 
     Example: s2dnas run resnet20 digits --out runs/digits train.epochs=20
     """
-    from s2dnas.config import load_settings
     from s2dnas.pipeline.run import Start
+    from s2dnas.pipeline.settings import load_settings
 
     if until not in STEPS:
         raise SettingsError(f"unknown step {until!r}{nearest(until, STEPS)}")
@@ -55,7 +56,7 @@ def search_command(folder: Out) -> None:
 @app.command("train")
 def train_command(folder: Out) -> None:
     """Train the network of the plan. Example: s2dnas train runs/digits"""
-    _do(folder, None, ("train", "equal"))
+    _do(folder, None, ("train", "control"))
 
 
 @app.command("calibrate")
@@ -77,6 +78,8 @@ def report_command(folder: Out) -> None:
 
 
 def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
+    if "report" in names:
+        require_extra("report")
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.pipeline.steps import do

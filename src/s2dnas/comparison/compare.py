@@ -129,25 +129,25 @@ def _same(settings: CompareSettings, path: Path) -> None:
 
 
 def _open(settings: CompareSettings, seed: int, folder: Path, watch: Watch) -> Run:
-    own = settings.run.model_copy(update={"seed": seed, "equal": True})
+    own = settings.run.model_copy(update={"seed": seed, "control": True})
     return open_run(folder, Start(settings.model, settings.data, settings.weights, own), watch)
 
 
 def _static(run: Run) -> Static:
     """The static network of a run, trained if it is not known yet."""
-    path = run.folder / "equal.json"
+    path = run.folder / "control.json"
     if not path.exists():
         do(run, "static")
-        do(run, "equal")
-        write_json(path, "equal", _trained(run).model_dump(mode="json"))
-    return Static.model_validate(read_json(path, "equal"))
+        do(run, "control")
+        write_json(path, "control", _trained(run).model_dump(mode="json"))
+    return Static.model_validate(read_json(path, "control"))
 
 
 def _trained(run: Run) -> Static:
     settings = run.settings
     return Static(
         seed=settings.seed,
-        accuracy=on_test(run, run.trained_static("equal")),
+        accuracy=on_test(run, run.trained_static("control")),
         macs=run.static_graph.macs,
         params=sum(p.numel() for p in run.static.parameters()),
         epochs=settings.static.epochs + settings.continued.epochs,

@@ -30,7 +30,7 @@ from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.training import fit_plan, fit_step
 from s2dnas.training.checkpoint import read_history, training_seconds
-from s2dnas.training.losses import LabelLoss
+from s2dnas.training.label_loss import LabelLoss
 from s2dnas.training.recipe import Recipe
 
 Contender = Callable[[Run, CompareSettings], Measured]
@@ -108,8 +108,7 @@ def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
     first = replace(continued, epochs=continued.epochs // 2, optimizer="adamw", learning_rate=rate)
     second = replace(first, epochs=continued.epochs - first.epochs, learning_rate=rate / 10)
     net.base.requires_grad_(False)
-    _, batches = run.training(first.batch_size)
-    fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop, first.epochs * batches))
+    fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop))
     net.base.requires_grad_(True)
     fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
     return _adaptive(run, settings, net, "blockdrop-policy", "blockdrop")

@@ -12,7 +12,8 @@ from s2dnas.baselines.lccl import LcclSettings
 from s2dnas.baselines.msdnet import MsdnetSettings
 from s2dnas.baselines.naive import CascadeSettings
 from s2dnas.comparison.published import PUBLISHED
-from s2dnas.config import Section, Settings, Share, content_of, validated
+from s2dnas.config import Section, content_of, validated
+from s2dnas.pipeline.settings import Settings, Share
 
 METHODS = ("s2dnas", "naive-uniform", "naive-cascade", "branchynet", "msdnet", "msdnet-q", "lccl", "blockdrop")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from s2dnas.data.draws import drawing_from
 from s2dnas.errors import require
+from s2dnas.extras import require_extra
 
 NUM_OPERATIONS = 14
 MAX_MAGNITUDE = 30
@@ -62,7 +63,7 @@ def _is_alpha(value: float) -> bool:
 def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Float images (N, C, H, W) with values in [0, 1], each changed in its own way, but not mixed.
 
-    Equal generators give equal results.
+    Equal generators give equal results. Raises MissingExtraError if something is to be changed without kornia.
     """
     with drawing_from(generator):
         for transform in _transforms(augmentation, images.shape[-2], images.shape[-1]):
@@ -72,6 +73,9 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
 
 @cache
 def _transforms(augmentation: Augmentation, height: int, width: int) -> tuple[Callable[[Tensor], Tensor], ...]:
+    if not (augmentation.crop or augmentation.flip or augmentation.rand_augment or augmentation.erasing):
+        return ()
+    require_extra("data", "kornia")
     from kornia.augmentation import RandomCrop, RandomErasing, RandomHorizontalFlip
 
     from s2dnas.data.rand_augment import RandAugment

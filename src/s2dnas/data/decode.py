@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
 
 from s2dnas.errors import DataError
+from s2dnas.extras import require_extra
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -22,8 +22,9 @@ def decode(encoded: Iterable[Mapping[str, Any]], size: int | None) -> list[Pixel
     """Images as (H, W) if they are grey and (H, W, 3) otherwise, resized to ``size`` x ``size`` if that is given.
 
     ``encoded`` holds the ``bytes`` of each file or its ``path``.
-    Raises DataError if an image cannot be read or has more than 8 bits per channel.
+    Raises DataError if an image cannot be read or has more than 8 bits per channel, MissingExtraError without Pillow.
     """
+    require_extra("data", "PIL")
     return [_decode(image, size) for image in encoded]
 
 
@@ -45,6 +46,8 @@ def stack(images: list[Pixels], *, grey: bool) -> Tensor:
 
 
 def _decode(encoded: Mapping[str, Any], size: int | None) -> Pixels:
+    from PIL import Image
+
     content, path = encoded.get("bytes"), encoded.get("path")
     try:
         with Image.open(BytesIO(content) if content is not None else str(path)) as file:

@@ -1,13 +1,12 @@
 """MixUp and CutMix: images of a batch mixed in pairs, and their labels in the same shares."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from s2dnas.data.augment import Augmentation
 from s2dnas.data.draws import drawing_from
+from s2dnas.extras import require_extra
 
 _Mixed = tuple[Tensor, Tensor, Tensor]
 """Images (N, C, H, W), the labels (N,) of their partners, and the partners' shares (N,)."""
@@ -18,17 +17,17 @@ def mix(
 ) -> tuple[Tensor, Tensor]:
     """Images (N, C, H, W), each mixed with another of the batch, and their labels as probabilities (N, K).
 
-    ``labels`` (N,) are int64. MixUp (Zhang et al. 2018) takes the partner's values in a share drawn from
-    Beta(``mixup``, ``mixup``); CutMix (Yun et al. 2019) a rectangle of it, whose area is drawn from
-    Beta(``cutmix``, ``cutmix``). Of the two that are on (one at least), each batch
-    draws one. Equal generators give equal results.
+    ``labels`` (N,) are int64. MixUp (Zhang et al. 2018) takes a share of the partner's values, drawn from
+    Beta(``mixup``, ``mixup``); CutMix (Yun et al. 2019) a rectangle of the partner, with an area drawn from
+    Beta(``cutmix``, ``cutmix``). One of them must be on; if both are, each batch draws one. Equal generators give
+    equal results. Raises MissingExtraError without kornia.
     """
-    kinds: list[tuple[Callable[[Tensor, Tensor, float], _Mixed], float]]
-    kinds = [(_mixup, augmentation.mixup), (_cutmix, augmentation.cutmix)]
-    kinds = [(kind, alpha) for kind, alpha in kinds if alpha > 0]
+    require_extra("data", "kornia")
+    alphas = {_mixup: augmentation.mixup, _cutmix: augmentation.cutmix}
+    kinds = [kind for kind, alpha in alphas.items() if alpha > 0]
     with drawing_from(generator):
-        kind, alpha = kinds[int(torch.randint(len(kinds), ()))]
-        images, partners, shares = kind(images, labels, alpha)
+        kind = kinds[int(torch.randint(len(kinds), ()))]
+        images, partners, shares = kind(images, labels, alphas[kind])
     own, other = (F.one_hot(classes, num_classes).to(images) for classes in (labels, partners))
     return images, torch.lerp(own, other, shares[:, None])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from s2dnas.data.operations import OPERATIONS
+from s2dnas.data.operations import operations
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class RandAugment:
 
     def __call__(self, images: Tensor) -> Tensor:
         """New images (N, C, H, W) from images with values in [0, 1]. Draws from the global CPU generator."""
-        shape = (len(images), len(OPERATIONS))
+        table = list(operations().values())
+        shape = (len(images), len(table))
         chosen = torch.rand(shape).argsort(dim=1) < self.count
         strengths = self.strength * (2 * torch.randint(2, shape) - 1)
-        operations = list(OPERATIONS.values())
         images = images.clone()
         # All images meet the operations in one random order, so that each operation is called once per batch.
-        for index in torch.randperm(len(operations)).tolist():
+        for index in torch.randperm(len(table)).tolist():
             rows = chosen[:, index].nonzero().squeeze(1)
             if len(rows):
-                images[rows] = operations[index](images[rows], strengths[rows, index].to(images))
+                images[rows] = table[index](images[rows], strengths[rows, index].to(images))
         return images

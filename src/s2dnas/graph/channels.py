@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from torch import fx
@@ -124,6 +125,10 @@ class ChannelGraph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "static_macs", self.static_macs or self.macs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ChannelGraph":
+        """Itself: it is never changed, and networks that hold it are copied."""
+        return self
 
     @cached_property
     def layer_of(self) -> Mapping[str, Mixing]:

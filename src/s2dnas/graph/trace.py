@@ -31,27 +31,16 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
     is read later, combines samples, or its output is no tensor (N, K).
     """
     model = unwrapped(model)
-    if example.ndim != 4:
-        raise ModelError(
-            f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
-            "give one image as example[None]"
-        )
+    _check_batch(example)
     program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
-    inline_regions(program.graph_module)
-    make_functional(program.graph)
-    _keep_logits_alone(program.graph)
-    simplify(program.graph)
-    graph = reachable(program.graph)
+    graph = _functional(program)
     image, tensors = _inputs(program, graph)
     values = {**program.state_dict, **program.constants}
-    unused = tuple(unused_modules(model, {id(values[name]) for name in tensors.values()}))
-    if unused:
-        _log.warning("not needed for the logits, left out: %s", ", ".join(unused))
+    unused = _unused(model, {id(values[name]) for name in tensors.values()})
     constants = _constants(graph, image)
     fold_weights(graph, constants, tensors, values)
     one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
     _refuse_combined_samples(graph, constants, one, two)
-    num_classes = _num_classes(one[result_of(graph).name])
     return Traced(
         graph=graph,
         image=image,
@@ -60,11 +49,36 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
         parameters=frozenset(name for name, value in values.items() if isinstance(value, nn.Parameter)),
         shapes={name: _shape(value) for name, value in one.items() if _is_tensor(value)},
         scalars={name: value for name, value in one.items() if not _is_tensor(value)},
-        num_classes=num_classes,
+        num_classes=_num_classes(one[result_of(graph).name]),
         constants=constants,
         samples=find_samples(graph, image, constants, one, two),
         unused=unused,
     )
+
+
+def _check_batch(example: Tensor) -> None:
+    if example.ndim != 4:
+        raise ModelError(
+            f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
+            "give one image as example[None]"
+        )
+
+
+def _functional(program: ExportedProgram) -> fx.Graph:
+    """The calls that the logits need, without writes into operands, in the few operators that the analysis knows."""
+    inline_regions(program.graph_module)
+    make_functional(program.graph)
+    _keep_logits_alone(program.graph)
+    simplify(program.graph)
+    return reachable(program.graph)
+
+
+def _unused(model: nn.Module, used: set[int]) -> tuple[str, ...]:
+    """The modules none of whose tensors, ``used`` by identity, the logits need; the user is told of them."""
+    unused = tuple(unused_modules(model, used))
+    if unused:
+        _log.warning("not needed for the logits, left out: %s", ", ".join(unused))
+    return unused
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument, operand
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.inherit.reading import rows_read
-from s2dnas.masked.interpreter import Before, Interpreter, Mode
-from s2dnas.masked.masks import masked, stage_masks
-from s2dnas.masked.stagewise import Read, Stagewise, Versions
+from s2dnas.masked.interpreter import Interpreter, Pass
+from s2dnas.masked.masks import masked_weights, stage_masks
+from s2dnas.masked.stagewise import Observer, Read, Stagewise, Versions
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.plan import Plan
 
@@ -53,7 +53,7 @@ class Reconstruction:
     def at(self, plan: Plan) -> Weights:
         """The weights, fitted to a plan; new tensors."""
         masks = stage_masks(self._graph, plan)
-        cut = _parts(masked(self._graph, self._given, masks, keep=0.0))
+        cut = _parts(masked_weights(self._graph, self._given, masks))
         own = {stage: {name: t.detach().clone() for name, t in part.items()} for stage, part in cut.items()}
         body, *heads = own.values()
         given = _parts(self._given)
@@ -64,7 +64,7 @@ class Reconstruction:
                 own[stage].update(layer.solution(self._wanted[node.name], mask, given[stage]))
 
         fitted = Weights(body, tuple(heads))
-        self._pass(fitted, plan, Mode(training=False, momentum=1.0, batch_statistics=True), fit)
+        self._pass(fitted, plan, Pass(training=False, momentum=1.0, batch_statistics=True), fit)
         return fitted
 
     def _static_outputs(self) -> dict[str, Tensor]:
@@ -76,12 +76,12 @@ class Reconstruction:
             if layer := self._fittable(node, read):
                 wanted[node.name] = layer.outputs(parts[stage])
 
-        self._pass(static, Plan(1, {}, {}), Mode(training=False), note)
+        self._pass(static, Plan(1, {}, {}), Pass(training=False), note)
         return wanted
 
-    def _pass(self, weights: Weights, plan: Plan, mode: Mode, before: Before) -> None:
+    def _pass(self, weights: Weights, plan: Plan, how: Pass, observer: Observer) -> None:
         with torch.no_grad():
-            self._run.logits(self._images, weights, Stagewise(self._graph, plan), mode, before)
+            self._run.logits(self._images, weights, Stagewise(self._graph, plan), how, observer)
 
     def _fittable(self, node: fx.Node, read: Read) -> "_Layer | None":
         """The layer of a call, if its weight is its own alone, and neither groups nor stages have their own input."""

@@ -30,6 +30,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, H, W) to features, fewer positions for a stride above 1."""
         out = cast(Tensor, self.layers(x))
         return x + out if self.residual else out
 
@@ -51,6 +52,7 @@ class MobileNetV2(nn.Module):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, K)."""
         return cast(Tensor, self.classifier(self.pool(self.features(x)).flatten(1)))
 
 

@@ -28,6 +28,7 @@ class VGG(nn.Module):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, K)."""
         return cast(Tensor, self.classifier(self.pool(self.features(x)).flatten(1)))
 
 

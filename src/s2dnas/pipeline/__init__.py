@@ -1,3 +1,3 @@
 """One function per step over a run folder. Every step can be killed at any point and goes on where it stopped."""
 
-STEPS = ("static", "search", "train", "equal", "calibrate", "evaluate", "report")
+STEPS = ("static", "search", "train", "control", "calibrate", "evaluate", "report")

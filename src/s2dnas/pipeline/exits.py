@@ -63,8 +63,8 @@ def answer_test(run: Run) -> None:
     logits, labels = stage_logits(net, run.plain(run.splits.test))
     ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static).save(run.folder / "test.npz")
     content = {"static": float(np.mean(static == labels))}
-    if run.settings.equal:
-        content["equal"] = on_test(run, run.trained_static("equal"))
+    if run.settings.control:
+        content["control"] = on_test(run, run.trained_static("control"))
     write_json(run.folder / "static.json", "static", content | {"seconds": time.perf_counter() - start})
 
 

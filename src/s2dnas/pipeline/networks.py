@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from s2dnas.config import Beginning
 from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.run import CHECKPOINT, Run
+from s2dnas.pipeline.settings import StartingWeights
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet, build
 from s2dnas.training.checkpoint import load_checkpoint
@@ -15,7 +15,7 @@ def new_shared(run: Run, weights: nn.Module | None = None) -> SharedNet:
     """The shared network with the static network's weights, or those of another network of the same kind."""
     settings = run.settings
     source = run.graph if weights is None else run.with_weights_of(weights)
-    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.add_logits)
+    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.accumulate_logits)
 
 
 def chosen(run: Run) -> MaskedNet:
@@ -23,7 +23,7 @@ def chosen(run: Run) -> MaskedNet:
     return starting(run, _plan(run), run.settings.start)
 
 
-def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
+def starting(run: Run, plan: Plan, start: StartingWeights) -> MaskedNet:
     """The masked network of any plan with the weights that its training begins with."""
     if start == "reconstructed":
         return reconstructed_at(run, plan)
@@ -36,7 +36,7 @@ def starting(run: Run, plan: Plan, start: Beginning) -> MaskedNet:
 def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
     """The masked network of a plan with the static weights, fitted to it."""
     weights = run.reconstruction.at(plan)
-    return SharedNet(run.graph, weights, adds=run.settings.add_logits).at(plan)
+    return SharedNet(run.graph, weights, adds=run.settings.accumulate_logits).at(plan)
 
 
 def trained(run: Run) -> MultiStageNet:
@@ -48,7 +48,7 @@ def trained(run: Run) -> MultiStageNet:
 
 def built(run: Run, net: MaskedNet) -> MultiStageNet:
     """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
-    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
+    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.compute.device)
 
 
 def _plan(run: Run) -> Plan:

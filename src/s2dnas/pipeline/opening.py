@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from s2dnas.artifacts import read_json, write_json
-from s2dnas.config import Settings, validated
+from s2dnas.config import validated
 from s2dnas.errors import ArtifactError
 from s2dnas.pipeline.check import check
 from s2dnas.pipeline.run import Run, Start, Watch, unwatched
+from s2dnas.pipeline.settings import Settings
 
 
 def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run:

@@ -45,7 +45,7 @@ def _content(run: Run) -> dict[str, object]:
     calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
     accuracy = read_json(run.finished("static.json"), "static")
     calibrated = read_json(run.finished("rules.json"), "rules")
-    history = {step: _history(run, step) for step in ("static", "equal", "shared", "train")}
+    history = {step: _history(run, step) for step in ("static", "control", "shared", "train")}
     entries = read_journal(run.finished("journal.jsonl"))
     searching = search_seconds(run)
     points = rule_curve(frontier(calibrate, expected=run.settings.exits.expected), test)
@@ -63,12 +63,12 @@ def _content(run: Run) -> dict[str, object]:
             "epochs": len(history["static"]),
             "given_weights": run.start.weights is not None,
         },
-        "static_equal": {
-            "accuracy": accuracy["equal"],
-            "epochs": len(history["equal"]),
-            "seconds": training_seconds(history["equal"]),
+        "static_control": {
+            "accuracy": accuracy["control"],
+            "epochs": len(history["control"]),
+            "seconds": training_seconds(history["control"]),
         }
-        if "equal" in accuracy
+        if "control" in accuracy
         else None,
         "warnings": _warnings(run, accuracy["static"], calibrated["static_accuracy"]),
         "stages": _stages(run, test),
@@ -91,7 +91,7 @@ def _content(run: Run) -> dict[str, object]:
         "whole": [vars(whole) for whole in run.graph.whole],
         "settings": run.settings.model_dump(mode="json"),
         "versions": {name: version(name) for name in ("s2dnas", "torch", "numpy")},
-        "hardware": f"{run.fabric.device}, {platform.machine()}, {torch.get_num_threads()} threads",
+        "hardware": f"{run.compute.device}, {platform.machine()}, {torch.get_num_threads()} threads",
     }
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from s2dnas.config import Settings
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
 from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
@@ -27,20 +26,23 @@ from s2dnas.inherit.reconstruct import Reconstruction
 from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
 from s2dnas.network.weights import static_weights
+from s2dnas.pipeline.settings import Settings
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.space import SearchSpace
 from s2dnas.training.checkpoint import load_checkpoint
+from s2dnas.training.compute import Compute, device_for
 from s2dnas.training.loop import Batch, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lightning_fabric import Fabric
-
 
 CHECKPOINT = "checkpoint.safetensors"
 """The state of a training, in the folder of its step."""
+
+_PURPOSES = {"control": "equal"}
+"""Under another name in seeds, so that the controls of the published results can be trained again."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Run:
 
     def seed(self, purpose: str) -> int:
         """A seed of its own for each purpose."""
-        return zlib.crc32(f"{self.settings.seed}/{purpose}".encode())
+        return zlib.crc32(f"{self.settings.seed}/{_PURPOSES.get(purpose, purpose)}".encode())
 
     @contextmanager
     def drawing(self, purpose: str) -> "Iterator[None]":
@@ -95,15 +97,12 @@ class Run:
             yield
 
     @cached_property
-    def fabric(self) -> "Fabric":
-        """The device and precision that networks run in."""
-        from lightning_fabric import Fabric
-
-        device = self.settings.device
-        if device.threads is not None:
-            torch.set_num_threads(device.threads)
-        precision: Any = device.precision
-        return Fabric(accelerator=device.accelerator, devices=1, precision=precision)
+    def compute(self) -> Compute:
+        """The device that networks run on, and the precision of their training."""
+        settings = self.settings.device
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        return Compute(device_for(settings.accelerator), settings.precision)
 
     @cached_property
     def splits(self) -> Splits:
@@ -140,10 +139,10 @@ class Run:
             )
 
     def trained_static(self, step: str) -> nn.Module:
-        """A copy of the static network as a step left it, ``static`` or ``equal``; in eval mode."""
+        """A copy of the static network as a step left it, ``static`` or ``control``; in eval mode."""
         model = self.new_static()
         load_checkpoint(self.finished(f"{step}/{CHECKPOINT}"), model)
-        return model.to(self.fabric.device).eval()
+        return model.to(self.compute.device).eval()
 
     @cached_property
     def static(self) -> nn.Module:
@@ -152,14 +151,14 @@ class Run:
 
     def captured(self, model: nn.Module) -> Traced:
         """A network of this run's shape, captured."""
-        device = self.fabric.device
+        device = self.compute.device
         return trace(model.to(device), torch.zeros(1, *self.splits.train.image_shape, device=device))
 
     @cached_property
     def static_graph(self) -> ChannelGraph:
         """The captured static network, units in order of importance."""
         images = next(iter(self.plain(self.splits.train)))[0]
-        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.order, images)
+        return by_importance(analyse_channels(self.captured(self.static)), self.settings.space.importance, images)
 
     @cached_property
     def graph(self) -> ChannelGraph:
@@ -193,13 +192,13 @@ class Run:
 
         def batches(generator: torch.Generator) -> "Iterator[Batch]":
             augmentation = self.settings.augmentation
-            return training_batches(data, self.stats, batch_size, augmentation, generator, self.fabric.device)
+            return training_batches(data, self.stats, batch_size, augmentation, generator, self.compute.device)
 
         return batches, num_batches(len(data), batch_size, training=True)
 
     def plain(self, data: ImageData, batch_size: int = 500) -> "Iterator[Batch]":
         """Every sample of a split once, in order."""
-        return plain_batches(data, self.stats, batch_size, self.fabric.device)
+        return plain_batches(data, self.stats, batch_size, self.compute.device)
 
     def checkpoint(self, step: str) -> Path:
         """Where a training keeps its state."""

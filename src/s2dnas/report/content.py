@@ -29,8 +29,8 @@ class StaticResult(Record):
     epochs: Count | None = None
 
 
-class EqualTraining(Record):
-    """The same static network trained ``epochs`` epochs more, as many as the dynamic one got."""
+class ControlResult(Record):
+    """The static network on the test split, trained ``epochs`` epochs more: as many as the dynamic one got."""
 
     accuracy: Fraction
     epochs: Count
@@ -151,7 +151,7 @@ class ReportContent(Record):
     command: str
     seed: int
     static: StaticResult
-    static_equal: EqualTraining | None = None
+    static_control: ControlResult | None = None
     stages: Annotated[tuple[StageResult, ...], Field(min_length=1)]
     operating_points: tuple[PointResult, ...] = ()
     unreached: tuple[Unreached, ...] = ()

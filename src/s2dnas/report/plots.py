@@ -82,9 +82,9 @@ def _mark_static(axes: "Axes", content: ReportContent) -> None:
     static = content.static
     axes.axhline(100 * static.accuracy, color=STATIC, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.plot(static.macs / 1e6, 100 * static.accuracy, "s", color=STATIC, markersize=7, label="static network")
-    if equal := content.static_equal:
-        label = f"static network, {equal.epochs} epochs more"
-        place = (static.macs / 1e6, 100 * equal.accuracy)
+    if control := content.static_control:
+        label = f"static network, {control.epochs} epochs more"
+        place = (static.macs / 1e6, 100 * control.accuracy)
         axes.plot(*place, "s", color=STATIC, markerfacecolor="white", markersize=7, label=label)
 
 

@@ -38,7 +38,7 @@ class Saving:
 
 
 def comparison(content: ReportContent) -> tuple[Row, ...]:
-    """The static network, its equally trained twin, each stage alone and each operating point.
+    """The static network, the control, each stage alone and each operating point.
 
     ``difference`` is accuracy minus the static one, ``cost`` is macs as a share of the static network's.
     """
@@ -52,8 +52,8 @@ def _rows(content: ReportContent) -> Iterator[Row]:
         return Row(kind, name, accuracy, accuracy - static.accuracy, macs, macs / static.macs, exit_share)
 
     yield row("static", "static", static.accuracy, static.macs)
-    if equal := content.static_equal:
-        yield row("static", f"static, {equal.epochs} epochs more", equal.accuracy, static.macs)
+    if control := content.static_control:
+        yield row("static", f"static, {control.epochs} epochs more", control.accuracy, static.macs)
     for index, stage in enumerate(content.stages):
         yield row("stage", f"stage {index + 1} for all", stage.accuracy, stage.macs)
     for index, point in enumerate(content.operating_points):

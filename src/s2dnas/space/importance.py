@@ -1,6 +1,10 @@
-"""How much each unit of a network matters: measures by which the units of a coupling are ordered."""
+"""How much each unit of a network matters, and couplings whose most important units come first.
 
-from collections.abc import Iterator
+Since weights are inherited, the best channels then go to the first stage.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from s2dnas.arrays import FloatArray, IntArray
-from s2dnas.errors import SettingsError
+from s2dnas.errors import SettingsError, nearest
 from s2dnas.graph.channels import ChannelGraph, Layout
 
 _Measurements = Iterator[tuple[IntArray, Tensor]]
@@ -38,13 +42,37 @@ def by_activation(graph: ChannelGraph, images: Tensor | None = None) -> FloatArr
     Raises SettingsError without images.
     """
     if images is None:
-        raise SettingsError("the order 'activation' needs images; give a batch of training images")
+        raise SettingsError("importance 'activation' needs images; give a batch of training images")
     return _mean_of_relative(graph, _contributions(graph, images))
 
 
 def as_defined(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
     """Equal importance: units stay in the order of the network's channels."""
     return np.zeros(graph.num_units)
+
+
+IMPORTANCES: dict[str, Callable[[ChannelGraph, Tensor | None], FloatArray]] = {
+    "l1": by_l1,
+    "norm_scale": by_norm_scale,
+    "activation": by_activation,
+    "none": as_defined,
+}
+
+
+def by_importance(graph: ChannelGraph, importance: str = "l1", images: Tensor | None = None) -> ChannelGraph:
+    """The same analysis with each coupling's units from most to least important.
+
+    ``importance`` is a name in ``IMPORTANCES``; "activation" looks at ``images`` (N, C, H, W), normalised as in
+    training. Raises SettingsError for an unknown name, or one that needs images and has none.
+    """
+    if importance not in IMPORTANCES:
+        raise SettingsError(f"unknown importance {importance!r}{nearest(importance, IMPORTANCES)}")
+    values = IMPORTANCES[importance](graph, images)
+    couplings = tuple(
+        replace(coupling, units=coupling.units[np.argsort(-values[coupling.units], kind="stable")])
+        for coupling in graph.couplings
+    )
+    return replace(graph, couplings=couplings)
 
 
 def _mean_of_relative(graph: ChannelGraph, measured: _Measurements) -> FloatArray:

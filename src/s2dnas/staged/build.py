@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.staged_net import Carry, StagedNet
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.assignment import stage_of_units
 from s2dnas.space.cost import cost_model

@@ -22,10 +22,10 @@ from s2dnas.graph.trace import trace
 from s2dnas.masked.masks import stage_masks
 from s2dnas.masked.shared import SharedNet
 from s2dnas.network.counter import count_macs
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
-from s2dnas.space.order import by_importance
+from s2dnas.space.importance import by_importance
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet, build
 from s2dnas.verification.findings import LogitCheck, PlanCheck, Verification
@@ -41,7 +41,7 @@ def verify(
     plans: int = 3,
     num_stages: int = 3,
     min_width: int = 1,
-    order: str = "l1",
+    importance: str = "l1",
 ) -> Verification:
     """Check random plans of a network for images like ``example`` (N, C, H, W).
 
@@ -49,7 +49,7 @@ def verify(
     Raises ModelError or PlanError if it cannot be captured or divided.
     """
     subject = as_if_trained(model, rng)
-    graph = by_importance(analyse_channels(trace(subject, example.double())), order)
+    graph = by_importance(analyse_channels(trace(subject, example.double())), importance)
     space = search_space(graph, num_stages, min_width)
     return verify_plans(subject, graph, [space.sample(rng) for _ in range(plans)], rng)
 

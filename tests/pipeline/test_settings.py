@@ -2,8 +2,8 @@
 
 import pytest
 
-from s2dnas.config import load_settings
 from s2dnas.errors import SettingsError
+from s2dnas.pipeline.settings import load_settings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,161 @@
+"""The settings of a run: each step's options stand beside what it uses; here they get a name and a default."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from s2dnas.calibration import TARGETS
+from s2dnas.config import Section, content_of, validated
+from s2dnas.data.augment import Augmentation
+from s2dnas.exits import CONFIDENCES
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
+from s2dnas.search.controller import ControllerSettings
+from s2dnas.search.registry import STRATEGIES
+from s2dnas.space.importance import IMPORTANCES
+from s2dnas.training.compute import Precision
+from s2dnas.training.loss_weights import LossWeights
+from s2dnas.training.recipe import Recipe
+
+StartingWeights = Literal["reconstructed", "static", "shared", "scratch"]
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class DataSettings(Section):
+    """``size``: images are resized to it; ``limit``: at most so many images of train and of test."""
+
+    size: Positive | None = None
+    limit: Positive | None = None
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    normalise: Literal["measured", "imagenet"] = "measured"
+
+
+class SpaceSettings(Section):
+    """How finely a network may be divided; ``importance`` names the measure by which units are sorted.
+
+    ``copies``: the share of units, the most important, that exist a second time, for later stages.
+    """
+
+    num_stages: Annotated[int, Field(ge=2)] = 3
+    min_width: Positive = 4
+    importance: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
+    copies: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class SearchSettings(Section):
+    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs; so are
+    ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
+    anything. The first stage may never exceed the smallest budget.
+
+    A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
+    which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
+    ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
+    ``trial``, and the best of them by then is taken; 1: the best one as scored.
+    """
+
+    strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
+    weights: Literal["reconstructed", "shared"] = "reconstructed"
+    evaluations: Positive = 200
+    batch: Positive = 10
+    exponent: Annotated[float, Field(le=0)] = -0.07
+    budgets: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.5,)
+    stage_limits: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    resolution: Positive = 100
+    images: Positive = 2500
+    norm_images: Positive = 512
+    finalists: Positive = 1
+    trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
+
+
+class ExitSettings(Section):
+    """How sure a stage is, and the operating points that thresholds are set for.
+
+    ``confidence`` names the measure; ``predictor`` what is predicted from several of them instead, if anything;
+    ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers. ``expected``:
+    thresholds are compared by the answers that a regression on scores expects, which is less noisy than to count them.
+    ``budgets``: shares of the static macs; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
+    ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
+    """
+
+    confidence: Literal[tuple(CONFIDENCES)] = DEFAULT_CONFIDENCE  # type: ignore[valid-type]
+    predictor: Literal[tuple(TARGETS)] | None = None  # type: ignore[valid-type]
+    temperature: bool = False
+    surest: bool = False
+    expected: bool = True
+    budgets: tuple[Share, ...] = (0.5, 0.3, 0.4, 0.6)
+    losses: tuple[Annotated[float, Field(ge=0)], ...] = (0.5,)
+    guarantees: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = ()
+    agreements: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+class DeviceSettings(Section):
+    """Where networks are trained, and in which precision; ``threads`` of the CPU (None: as found)."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Precision = "32-true"
+    threads: Positive | None = None
+
+
+class Settings(Section):
+    """All settings of a run.
+
+    ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
+    finetuning), the shared network, if the search needs one, and the chosen one. ``start``: the chosen network starts
+    from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
+    ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
+    once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
+    ``accumulate_logits``: each stage's logits are added to the later ones'.
+    ``control``: train the static network on, too, for as many epochs as the dynamic one got, shared and chosen
+    together: what longer training alone brings.
+    """
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    start: StartingWeights = "reconstructed"
+    fade: Annotated[float, Field(ge=0, le=1)] = 0.0
+    carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
+    accumulate_logits: bool = False
+    control: bool = True
+    data: DataSettings = DataSettings()
+    augmentation: Augmentation = Augmentation()
+    static: Recipe = Recipe(epochs=30)
+    shared: Recipe = Recipe(epochs=8, learning_rate=0.05)
+    train: Recipe = Recipe(epochs=30)
+    loss: LossWeights = LossWeights()
+    space: SpaceSettings = SpaceSettings()
+    search: SearchSettings = SearchSettings()
+    controller: ControllerSettings = ControllerSettings()
+    exits: ExitSettings = ExitSettings()
+    device: DeviceSettings = DeviceSettings()
+
+    @property
+    def continued(self) -> Recipe:
+        """By which a static network is trained on for as many epochs as shared and chosen network together."""
+        shared = self.shared.epochs if self.search.weights == "shared" else 0
+        return replace(self.train, epochs=shared + self.train.epochs)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.start == "shared" and self.search.weights != "shared":
+            raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
+        if len(limits := self.search.stage_limits) > (stages := self.space.num_stages):
+            raise ValueError(f"search.stage_limits are {limits} for {stages} stages; give one per stage at most")
+        if self.start == "reconstructed" and self.fade:
+            raise ValueError("fade needs the weights that a plan forbids; start 'reconstructed' has none: set fade=0")
+        return self
+
+
+def load_settings(file: Path | None = None, overrides: Iterable[str] = (), *, given_weights: bool = False) -> Settings:
+    """Settings from a TOML file, then ``key=value`` pairs such as ``train.epochs=12`` on top.
+
+    With weights of the static network given, they are used as they are unless ``static.epochs`` is set.
+    Raises SettingsError with all faults at once; for an unknown key it offers the nearest one.
+    """
+    content = content_of(file, overrides)
+    static = content.setdefault("static", {})
+    if given_weights and isinstance(static, dict):
+        static.setdefault("epochs", 0)
+    return validated(content, Settings)
