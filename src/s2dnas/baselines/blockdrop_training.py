@@ -113,6 +113,10 @@ class _Trial:
 
 
 def blockdrop_reward(logits: Tensor, labels: Tensor, kept: Tensor, penalty: float) -> Tensor:
-    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one."""
-    share = kept.to(logits.dtype).mean(1)
-    return torch.where(logits.argmax(1) == labels, 1 - share**2, -penalty)
+    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one.
+
+    For ``labels`` as probabilities (N, K) it is the expected reward.
+    """
+    share, answers = kept.to(logits.dtype).mean(1), logits.argmax(1)
+    right = labels.gather(1, answers[:, None])[:, 0] if labels.ndim == 2 else (answers == labels).to(share)
+    return right * (1 - share**2) - (1 - right) * penalty
