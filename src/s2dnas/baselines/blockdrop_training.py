@@ -1,4 +1,4 @@
-"""How BlockDrop's policy is learnt: REINFORCE against its own greedy decisions, a curriculum, then joint finetuning.
+"""How BlockDrop's policy is trained: REINFORCE with a greedy baseline in a curriculum, then joint finetuning.
 
 A right answer is worth 1 - (share of blocks kept)^2, a wrong one minus a penalty. Blocks are drawn from probabilities
 that are moved towards a half; the reward of the decisions without any draw is the baseline.

@@ -13,7 +13,7 @@ from s2dnas.errors import SettingsError
 
 
 def num_batches(num_samples: int, batch_size: int, *, training: bool) -> int:
-    """How many batches one pass has. Raises SettingsError if ``batch_size`` is not positive."""
+    """The number of batches in one pass. Raises SettingsError if ``batch_size`` is not positive."""
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; give at least 1")
     # Batch norm would learn from a tiny last batch as much as from a full one.
