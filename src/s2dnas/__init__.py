@@ -1,72 +1,32 @@
 """Turn a trained static CNN into a dynamic network: easy inputs leave early, hard ones go on.
 
-What most programs need is here by name; a module is imported when its name is first used.
+What most programs need is here by name, as listed in ``__init__.pyi``; a module is imported when its name is first
+used, so that ``import s2dnas`` costs nothing.
 """
 
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from s2dnas.calibration import for_accuracy, for_budget, frontier
-    from s2dnas.evaluation.collect import collect
-    from s2dnas.exits import ExitRule, ExitTable, decide
-    from s2dnas.graph.analysis import analyse_channels
-    from s2dnas.graph.trace import trace
-    from s2dnas.inherit.copies import with_copies
-    from s2dnas.inherit.reconstruct import reconstructed
-    from s2dnas.space.cost import cost_model
-    from s2dnas.space.division import search_space
-    from s2dnas.space.importance import by_importance
-    from s2dnas.space.plan import Plan
-    from s2dnas.staged.build import build
-    from s2dnas.training.loss_weights import LossWeights
-from s2dnas.training.multi_exit_loss import multi_exit_loss
+from s2dnas.version import __version__ as __version__
 
-__version__ = "0.1.0"
 
-__all__ = [
-    "ExitRule",
-    "ExitTable",
-    "LossWeights",
-    "Plan",
-    "analyse_channels",
-    "build",
-    "by_importance",
-    "collect",
-    "cost_model",
-    "decide",
-    "for_accuracy",
-    "for_budget",
-    "frontier",
-    "multi_exit_loss",
-    "predict",
-    "reconstructed",
-    "search_space",
-    "trace",
-    "with_copies",
-]
+def _homes() -> dict[str, str]:
+    """The module of each public name, read from the stub that tells type checkers the same."""
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
 
-_HOMES = {
-    "evaluation.collect": ("collect",),
-    "network.running": ("predict",),
-    "calibration": ("for_accuracy", "for_budget", "frontier"),
-    "exits": ("ExitRule", "ExitTable", "decide"),
-    "graph.analysis": ("analyse_channels",),
-    "graph.trace": ("trace",),
-    "staged.build": ("build",),
-    "inherit.copies": ("with_copies",),
-    "inherit.reconstruct": ("reconstructed",),
-    "space.cost": ("cost_model",),
-    "space.division": ("search_space",),
-    "space.importance": ("by_importance",),
-    "space.plan": ("Plan",),
-    "training.loss_weights": ("LossWeights",),
-    "training.multi_exit_loss": ("multi_exit_loss",),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+_HOMES = _homes()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -5,6 +5,7 @@ Since stages only read earlier ones, every plan is the static network with some 
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ from s2dnas.masked.masks import masked_weights, stage_masks
 from s2dnas.masked.mode import PLAN_ITSELF, Mode
 from s2dnas.masked.stagewise import Stagewise
 from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.network.ownership import fingerprint_state, refuse_other_network
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.cost import cost_model
+from s2dnas.space.fingerprint import fingerprint
 from s2dnas.space.plan import Plan
 
 __all__ = ["MaskedNet", "SharedNet", "stage_masks", "static_network"]
@@ -27,12 +30,12 @@ __all__ = ["MaskedNet", "SharedNet", "stage_masks", "static_network"]
 class SharedNet(nn.Module):
     """The weights of every plan. ``forward(x, plan)`` gives the logits (S, N, K) of one of them; no plan is stored.
 
-    With ``adds`` each stage's logits are added to the later ones'.
+    With ``accumulate_logits`` each stage's logits are added to the later ones'.
     """
 
-    def __init__(self, graph: ChannelGraph, weights: Weights, *, adds: bool = False) -> None:
+    def __init__(self, graph: ChannelGraph, weights: Weights, *, accumulate_logits: bool = False) -> None:
         super().__init__()
-        self.graph, self._run, self.adds = graph, Interpreter(graph), adds
+        self.graph, self._run, self.accumulate_logits = graph, Interpreter(graph), accumulate_logits
         self.body = _Tensors(weights.body, graph.traced.parameters)
         self.heads = _Heads(_Tensors(head, graph.traced.parameters) for head in weights.heads)
 
@@ -40,7 +43,7 @@ class SharedNet(nn.Module):
         """Images (N, C, H, W) to logits (S, N, K) of a plan; ``leak`` as in ``Mode``."""
         own = masked_weights(self.graph, self.weights(), stage_masks(self.graph, plan), leak)
         logits = self._run.logits(x, own, Stagewise(self.graph, plan), Pass(self.training, leak=leak))
-        return accumulated(logits) if self.adds else logits
+        return accumulated(logits) if self.accumulate_logits else logits
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
@@ -59,7 +62,7 @@ class MaskedNet(MultiExitNet):
 
     def __init__(self, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
-        self.graph, self.plan, self.adds = shared.graph, plan, shared.adds
+        self.graph, self.plan, self.accumulate_logits = shared.graph, plan, shared.accumulate_logits
         self._run, self._stagewise = Interpreter(self.graph), Stagewise(self.graph, plan)
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
@@ -71,7 +74,7 @@ class MaskedNet(MultiExitNet):
         own = masked_weights(self.graph, self.weights(), self._masks.tensors(), mode.leak)
         how = Pass(self.training, mode.momentum, mode.leak, self._gradient(mode.carry_gradient))
         logits = self._run.logits(x, own, self._stagewise, how, mode.observer)
-        return accumulated(logits) if self.adds else logits
+        return accumulated(logits) if self.accumulate_logits else logits
 
     def _gradient(self, share: float) -> dict[str, Tensor]:
         """How much of the gradient of each weight reaches what it reads; empty where all of it does."""
@@ -89,6 +92,18 @@ class MaskedNet(MultiExitNet):
     def weights(self) -> Weights:
         """The current tensors, not copies."""
         return Weights(self.body.tensors(), self.heads.tensors())
+
+    @cached_property
+    def _fingerprint(self) -> Tensor:
+        return fingerprint_state(fingerprint(self.graph, self.plan))
+
+    def get_extra_state(self) -> Tensor:
+        """The network's fingerprint, for its state dict."""
+        return self._fingerprint
+
+    def set_extra_state(self, state: Any) -> None:
+        """Refuse the state dict of another plan or order of units. Raises ArtifactError."""
+        refuse_other_network(self._fingerprint, state)
 
 
 def static_network(graph: ChannelGraph) -> MaskedNet:

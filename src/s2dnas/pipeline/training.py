@@ -6,7 +6,6 @@ from torch import nn
 
 from s2dnas.evaluation.collect import collect, static_accuracy
 from s2dnas.masked.shared import MaskedNet, SharedNet
-from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.training.label_loss import LabelLoss
 from s2dnas.training.loop import TrainingTask, fit
@@ -20,33 +19,36 @@ Validate = Callable[[], dict[str, float]]
 
 def train_static(run: Run) -> None:
     """Train the static network, or finetune the given weights; no epochs leave them as they are."""
-    _fit_static(run, "static", run.new_static(), run.settings.static)
+    _fit_static(run, "static", run.statics.new(), run.settings.static)
 
 
 def train_control(run: Run) -> None:
-    """Train the static network on, for as many epochs as the dynamic one got, to compare."""
-    _fit_static(run, "control", run.trained_static("static"), run.settings.continued)
+    """Train the static network on, for as many epochs as the dynamic one got, if the settings ask for a control."""
+    if run.settings.control:
+        _fit_static(run, "control", run.statics.after("static"), run.settings.continued)
 
 
 def train_shared(run: Run, shared: SharedNet) -> None:
     """Train the shared network, each step on a plan that is drawn from the space."""
-    fit_step(run, "shared", shared, run.settings.shared, SharedLoss(run.space, run.static, run.settings.loss))
+    loss = SharedLoss(run.study.space, run.statics.trained, run.settings.loss)
+    fit_step(run, "shared", shared, run.settings.shared, loss)
 
 
 def train_plan(run: Run) -> None:
     """Train the network of the plan."""
-    fit_plan(run, "train", chosen(run), run.settings.train)
+    net = run.networks.starting(run.networks.plan(), run.settings.start)
+    fit_plan(run, "train", net, run.settings.train)
 
 
 def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
     """Train a plan's network, as a masked network: one static pass gives the logits of all stages."""
     settings = run.settings
     # Where features are distilled, one pass of the captured network gives features and answers.
-    teacher = None if settings.loss.features else run.static
+    teacher = None if settings.loss.features else run.statics.trained
     loss = StageLoss(teacher, settings.loss, fade=settings.fade, carry_gradient=settings.carry_gradient)
 
     def validate() -> dict[str, float]:
-        accuracies = collect(net, run.plain(run.splits.search)).stage_accuracy
+        accuracies = collect(net, run.feed.plain(run.feed.splits.search)).stage_accuracy
         return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
 
     fit_step(run, step, net, recipe, loss, validate)
@@ -54,19 +56,19 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
     def validate() -> dict[str, float]:
-        return {"accuracy": static_accuracy(model, run.plain(run.splits.search))}
+        return {"accuracy": static_accuracy(model, run.feed.plain(run.feed.splits.search))}
 
     fit_step(run, step, model, recipe, LabelLoss(run.settings.loss.label_smoothing), validate)
 
 
 def fit_step(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss, validate: Validate = dict) -> None:
     """Train a module on the run's training split, or go on with it; its state is kept in the step's folder."""
-    batches, count = run.training(recipe.batch_size)
+    batches, count = run.feed.training(recipe.batch_size)
     fit(
         TrainingTask(module, loss, batches, count, validate),
         recipe,
         compute=run.compute,
-        checkpoint=run.checkpoint(step),
-        seed=run.seed(step),
+        checkpoint=run.folder.checkpoint(step),
+        seed=run.seeds.of(step),
         on_progress=lambda progress: run.watch(step, progress),
     )
