@@ -1,6 +1,8 @@
 """What the documents quote is what the result files hold."""
 
 import json
+import re
+from functools import reduce
 from pathlib import Path
 from statistics import mean
 
@@ -9,6 +11,7 @@ import pytest
 from s2dnas.artifacts import read_json
 from s2dnas.comparison.compare import Comparison
 from s2dnas.comparison.table import markdown
+from s2dnas.pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 REPORTS = sorted((ROOT / "results").glob("*/report.json"))
@@ -89,3 +92,14 @@ def test_comparisons_are_quoted_as_they_are(path: Path) -> None:
     assert all(f"| {curve['method']} |" in table for curve in content["curves"])
     assert f"results/{path.parent.name}/compare.svg" in _results()
     assert path.with_suffix(".svg").exists()
+
+
+def test_the_training_page_quotes_the_defaults() -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    quoted = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", page, re.MULTILINE))
+    defaults = Settings().model_dump(mode="json")
+    for name, default in quoted.items():
+        value = reduce(lambda section, key: section[key], name.split("."), defaults)
+        assert json.loads(default) == value, name
+    for section in ("train", "augmentation", "loss", "device"):
+        assert {f"{section}.{name}" for name in defaults[section]} <= set(quoted)

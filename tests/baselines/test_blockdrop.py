@@ -96,6 +96,13 @@ def test_fewer_blocks_are_worth_more_if_the_answer_is_right() -> None:
     assert blockdrop_reward(logits, labels, kept, penalty=5.0).tolist() == [0.75, 1.0, -5.0]
 
 
+def test_the_reward_for_mixed_labels_is_the_expected_one() -> None:
+    logits, kept = torch.tensor([[2.0, 1.0, 0.0]] * 3), torch.tensor([[True, False]] * 3)
+    labels = torch.tensor([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
+    expected = [0.75, 0.25 * 0.75 - 0.75 * 5, -5.0]
+    assert blockdrop_reward(logits, labels, kept, penalty=5.0).tolist() == expected
+
+
 def beginning(seed: int) -> Moment:
     """The first batch of a training."""
     return Moment(0.0, torch.Generator().manual_seed(seed))

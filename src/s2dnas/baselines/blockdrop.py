@@ -1,6 +1,6 @@
 """BlockDrop (Wu et al., CVPR 2018): a policy network sees the image once and says which residual blocks to run.
 
-``blockdrop_training`` holds how the policy is learnt. Ours: the base's batch norms keep their running statistics
+``blockdrop_training`` trains the policy. Our choice: the base's batch norms keep their running statistics
 all along, since those of a batch would mix samples that run a block with others that do not.
 """
 

@@ -1,4 +1,4 @@
-"""How BlockDrop's policy is learnt: REINFORCE against its own greedy decisions, a curriculum, then joint finetuning.
+"""How BlockDrop's policy is trained: REINFORCE with a greedy baseline in a curriculum, then joint finetuning.
 
 A right answer is worth 1 - (share of blocks kept)^2, a wrong one minus a penalty. Blocks are drawn from probabilities
 that are moved towards a half; the reward of the decisions without any draw is the baseline.
@@ -113,6 +113,10 @@ class _Trial:
 
 
 def blockdrop_reward(logits: Tensor, labels: Tensor, kept: Tensor, penalty: float) -> Tensor:
-    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one."""
-    share = kept.to(logits.dtype).mean(1)
-    return torch.where(logits.argmax(1) == labels, 1 - share**2, -penalty)
+    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one.
+
+    For ``labels`` as probabilities (N, K) it is the expected reward.
+    """
+    share, answers = kept.to(logits.dtype).mean(1), logits.argmax(1)
+    right = labels.gather(1, answers[:, None])[:, 0] if labels.ndim == 2 else (answers == labels).to(share)
+    return right * (1 - share**2) - (1 - right) * penalty

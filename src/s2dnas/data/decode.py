@@ -14,7 +14,7 @@ from s2dnas.extras import require_extra
 
 Pixels = npt.NDArray[np.uint8]
 
-# Their values do not end at 255: converting them would clip.
+# Modes of more than 8 bits per value: converting them would clip.
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
 
 
@@ -53,7 +53,7 @@ def stack(images: list[Pixels], *, grey: bool) -> Tensor:
         )
     if grey:
         return torch.from_numpy(np.stack(images)).unsqueeze(1)
-    # One copy into channels-first memory; grey images repeat along the last axis.
+    # One copy into channels-first memory; grey images are broadcast to three channels.
     pixels = np.empty((len(images), 3, *sizes[0]), np.uint8)
     for place, image in zip(pixels, images, strict=True):
         place[:] = image if image.ndim == 2 else image.transpose(2, 0, 1)

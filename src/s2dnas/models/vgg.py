@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from s2dnas.models.init import he_normal
 
-# Channels of the convolutions between which the image is halved.
+# Channels of the convolutions; a max pooling follows each row.
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 

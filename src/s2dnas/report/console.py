@@ -1,4 +1,4 @@
-"""The comparison, what a network is, and whether what was built of it is right, for the terminal."""
+"""For the terminal: the comparison with the static network, and the result of a verification."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """What a verification, as plain values in ``found``, says of a model."""
+    """Lines on the verification of a model; ``found`` is its result as plain values."""
     for check in found["plans"]:
         name = f"{check['plan']['num_stages']} stages" if check["plan"]["num_stages"] > 1 else "the static network"
         if check["failure"]:

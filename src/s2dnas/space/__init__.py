@@ -1,1 +1,1 @@
-"""What a network could become: plans, what they cost, and where they are drawn from."""
+"""The search space: plans, what they cost, and how they are drawn."""
