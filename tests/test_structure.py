@@ -4,6 +4,8 @@ Each check is also given a small tree with the fault that it is there for.
 """
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src"
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 250, 40
 
 Modules = dict[str, ast.Module]
@@ -181,3 +184,14 @@ def test_a_missing_docstring_is_found(tmp_path: Path) -> None:
     outside = '"""Said."""\ndef f(): ...\ndef _g(): ...\n'
     inside = 'class C:\n    """Said."""\n    def m(self): ...\n    def _n(self): ...\n'
     assert undocumented(planted(tmp_path, a=outside + inside, b="")) == ["house.a.f", "house.a.C.m", "house.b"]
+
+
+def test_the_picture_of_the_house_shows_its_layers() -> None:
+    """Those that import-linter enforces, from the top, and everything that stands in the source is on one of them."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    names = [part.strip().removeprefix("s2dnas.") for layer in layers for part in layer.split("|")]
+    picture = (ROOT / "docs" / "pictures" / "house.svg").read_text()
+    assert re.findall(r'class="name"[^>]*>([^<]+)<', picture) == names
+    inside = {path.stem for path in (SOURCE / "s2dnas").iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert set(names) == inside - {"__init__", "__pycache__"}
