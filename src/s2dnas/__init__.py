@@ -4,25 +4,22 @@ What most programs need is here by name, as listed in ``__init__.pyi``; a module
 used, so that ``import s2dnas`` costs nothing.
 """
 
-import ast
 from importlib import import_module
-from pathlib import Path
-from typing import Any
 
 from s2dnas.version import __version__ as __version__
 
 
 def _homes() -> dict[str, str]:
-    """The module of each public name, read from the stub that tells type checkers the same."""
-    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
-    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom) and node.module]
-    return {alias.name: str(node.module) for node in imports for alias in node.names}
+    """The module of each public name, read from the lines ``from MODULE import NAME as NAME`` of the stub."""
+    with open(f"{__file__.removesuffix('.py')}.pyi", encoding="utf-8") as stub:
+        words = [line.split() for line in stub if line.startswith("from ")]
+    return {name: module for _, module, _, name, *_ in words}
 
 
 _HOMES = _homes()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

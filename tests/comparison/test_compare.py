@@ -22,8 +22,14 @@ from s2dnas.pipeline.training import fit_step
 from s2dnas.training.recipe import Recipe
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "compare").rglob("*.toml"))
+RESNET = """
+from s2dnas.models.resnet import ResNet
+
+def make(num_classes, in_channels):
+    return ResNet(1, num_classes, in_channels)
+"""
+
 TINY = """
-model = "resnet20"
 data = "digits"
 seeds = [0]
 methods = ["naive-uniform", "lccl"]
@@ -32,6 +38,8 @@ data.limit = 300
 augmentation.flip = false
 static.epochs = 1
 train.epochs = 1
+search.evaluations = 2
+search.batch = 2
 space.copies = 0.5
 """
 
@@ -49,9 +57,10 @@ def make(num_classes, in_channels):
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("compare") / "tiny.toml"
-    path.write_text(TINY)
-    return path
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "net.py").write_text(RESNET)
+    (folder / "tiny.toml").write_text(f"model = '{folder / 'net.py'}:make'\n{TINY}")
+    return folder / "tiny.toml"
 
 
 def test_every_method_has_a_contender() -> None:
@@ -92,6 +101,31 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
     assert "other settings" in capsys.readouterr().err
+
+
+def test_every_method_is_trained_and_measured_on_the_same_splits(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = [f"methods={list(METHODS)}", "msdnet.blocks=2", "msdnet.classifier_channels=16", "branchynet.channels=8"]
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), *small) == 0
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert found["not_applicable"] == []
+    curves = {curve["method"]: curve for curve in found["curves"]}
+    assert tuple(curves) == METHODS
+    for method, curve in curves.items():
+        assert curve["epochs"] == (2 if method in ("msdnet", "msdnet-q", "lccl") else 1), method
+        assert curve["points"], method
+        assert all(0 < point["mean_macs"] < 5 * found["static"]["macs"] for point in curve["points"]), method
+        assert all(at["mean_macs"] <= 1.3 * at["budget"] * found["static"]["macs"] for at in curve["at_budgets"])
+    assert curves["s2dnas"]["search_seconds"] > 0
+    assert curves["blockdrop"]["accounts"].keys() == {"policy_of_static", "kept_of_blocks"}
+    tables = {name: ExitTable.load(tmp_path / "seed-0" / name / "test.npz") for name in ("branchynet", "msdnet")}
+    assert tables["branchynet"].confidence == "entropy"
+    assert tables["branchynet"].num_stages == 3
+    assert tables["branchynet"].labels.tolist() == tables["msdnet"].labels.tolist()
+    trained = {path.parent.name for path in (tmp_path / "seed-0").glob("*/checkpoint.safetensors")}
+    others = {"naive-uniform", "naive-cascade", "branchynet", "msdnet", "lccl", "blockdrop", "blockdrop-policy"}
+    assert trained == {"static", "control", "train", *others}
 
 
 def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidence(

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from oracle import error, random_plan, tiny
+from s2dnas.masked.masks import stage_masks
 from s2dnas.masked.mode import Mode
-from s2dnas.masked.shared import SharedNet, stage_masks
+from s2dnas.masked.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import build

@@ -123,7 +123,7 @@ def _piece(traced: Traced, begin: str | None, end: str) -> nn.Module:
 def _write(traced: Traced, out: StageGraph, node: fx.Node, begin: str | None, written: Mapping[fx.Node, Any]) -> Any:
     """A value of the network in a piece: received, given, or computed."""
     if node.name == begin:
-        return out.take(node.name, 0)
+        return out.input(node.name, 0)
     if node.name == traced.image:
         return out.image
     if (name := traced.tensors.get(node.name)) is not None:

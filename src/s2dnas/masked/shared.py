@@ -3,7 +3,6 @@
 Since stages only read earlier ones, every plan is the static network with some weights masked to zero.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -17,14 +16,13 @@ from s2dnas.masked.interpreter import Interpreter, Pass
 from s2dnas.masked.masks import masked_weights, stage_masks
 from s2dnas.masked.mode import PLAN_ITSELF, Mode
 from s2dnas.masked.stagewise import Stagewise
+from s2dnas.masked.tensors import HeadTensors, NamedTensors
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.network.ownership import fingerprint_state, refuse_other_network
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.cost import cost_model
 from s2dnas.space.fingerprint import fingerprint
 from s2dnas.space.plan import Plan
-
-__all__ = ["MaskedNet", "SharedNet", "stage_masks", "static_network"]
 
 
 class SharedNet(nn.Module):
@@ -36,8 +34,8 @@ class SharedNet(nn.Module):
     def __init__(self, graph: ChannelGraph, weights: Weights, *, accumulate_logits: bool = False) -> None:
         super().__init__()
         self.graph, self._run, self.accumulate_logits = graph, Interpreter(graph), accumulate_logits
-        self.body = _Tensors(weights.body, graph.traced.parameters)
-        self.heads = _Heads(_Tensors(head, graph.traced.parameters) for head in weights.heads)
+        self.body = NamedTensors(weights.body, graph.traced.parameters)
+        self.heads = HeadTensors(NamedTensors(head, graph.traced.parameters) for head in weights.heads)
 
     def forward(self, x: Tensor, plan: Plan, leak: float = 0.0) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K) of a plan; ``leak`` as in ``Mode``."""
@@ -67,7 +65,7 @@ class MaskedNet(MultiExitNet):
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(self.graph).macs(plan).tolist())
-        self._masks = _Tensors(stage_masks(self.graph, plan), frozenset(), persistent=False)
+        self._masks = NamedTensors(stage_masks(self.graph, plan), frozenset(), persistent=False)
 
     def forward(self, x: Tensor, mode: Mode = PLAN_ITSELF) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
@@ -109,38 +107,3 @@ class MaskedNet(MultiExitNet):
 def static_network(graph: ChannelGraph) -> MaskedNet:
     """The captured network itself, with copies of its weights: a plan of one stage; in eval mode."""
     return SharedNet(graph, static_weights(graph, num_stages=1)).at(Plan(1, {}, {})).eval()
-
-
-class _Tensors(nn.Module):
-    """Named parameters and buffers in one flat module; a dot, which module names cannot hold, is written as a slash."""
-
-    def __init__(self, tensors: Mapping[str, Tensor], parameters: frozenset[str], *, persistent: bool = True) -> None:
-        super().__init__()
-        for name, tensor in tensors.items():
-            key = name.replace(".", "/")
-            if name in parameters:
-                self.register_parameter(key, tensor if isinstance(tensor, nn.Parameter) else nn.Parameter(tensor))
-            else:
-                self.register_buffer(key, tensor, persistent=persistent)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All of them by qualified name."""
-        found = {**self._parameters, **self._buffers}
-        return {key.replace("/", "."): tensor for key, tensor in found.items() if tensor is not None}
-
-    def with_own_buffers(self) -> "_Tensors":
-        """The same parameters beside copies of the buffers."""
-        own = {name: t if isinstance(t, nn.Parameter) else t.clone() for name, t in self.tensors().items()}
-        return _Tensors(own, frozenset(name for name, t in own.items() if isinstance(t, nn.Parameter)))
-
-
-class _Heads(nn.ModuleList):
-    """The tensors of S classifiers."""
-
-    def tensors(self) -> tuple[dict[str, Tensor], ...]:
-        """Each stage's by qualified name."""
-        return tuple(head.tensors() for head in self if isinstance(head, _Tensors))
-
-    def with_own_buffers(self) -> "_Heads":
-        """The same parameters beside copies of the buffers."""
-        return _Heads(head.with_own_buffers() for head in self if isinstance(head, _Tensors))

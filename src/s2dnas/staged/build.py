@@ -105,10 +105,10 @@ def _info(graph: ChannelGraph, plan: Plan) -> NetworkInfo:
 
 def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:
     """What later stages read of this stage and the ones before it."""
-    wanted = {key: None for writer in writers[index + 1 :] for key in writer.out.wanted if key[1] <= index}
-    return tuple(wanted)
+    read_later = {key: None for writer in writers[index + 1 :] for key in writer.out.inputs if key[1] <= index}
+    return tuple(read_later)
 
 
 def _hand_on(writer: StageWriter, keys: Sequence[Key]) -> list[fx.Node]:
     """The nodes behind keys: what the stage computed itself, or takes from its own carry to pass on."""
-    return [writer.packed(name) if stage == writer.index else writer.out.take(name, stage) for name, stage in keys]
+    return [writer.packed(name) if stage == writer.index else writer.out.input(name, stage) for name, stage in keys]

@@ -18,12 +18,12 @@ Key = tuple[str, int]
 
 
 class StageGraph:
-    """Calls on the image and on parts of earlier stages; ``wanted`` collects those parts."""
+    """Calls on the image and on parts of earlier stages; ``inputs`` collects those parts."""
 
     def __init__(self, parameters: Set[str]) -> None:
         self.graph, self.root = fx.Graph(), nn.Module()
         self.image = self.graph.placeholder("x")
-        self.wanted: dict[Key, fx.Node] = {}
+        self.inputs: dict[Key, fx.Node] = {}
         self._parameters = parameters
         self._tensors: dict[str, fx.Node] = {}
         self._training: fx.Node | None = None
@@ -47,12 +47,12 @@ class StageGraph:
             **with_device(dict(keywords), self._image_device),
         )
 
-    def take(self, name: str, stage: int) -> fx.Node:
+    def input(self, name: str, stage: int) -> fx.Node:
         """A part of a value that an earlier stage computed."""
-        if (name, stage) not in self.wanted:
+        if (name, stage) not in self.inputs:
             with self.graph.inserting_after(self._last_placeholder()):
-                self.wanted[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
-        return self.wanted[name, stage]
+                self.inputs[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
+        return self.inputs[name, stage]
 
     def tensor(self, name: str, value: Tensor, alias: str | None = None) -> fx.Node:
         """A parameter or buffer of the stage, under the static network's qualified name, or an alias of it."""
@@ -88,7 +88,7 @@ class StageGraph:
         with self.graph.inserting_after(self.image):
             for key in reversed(received):
                 placeholder = self.graph.placeholder(f"{key[0]}_from_{key[1] + 1}")
-                used = self.wanted[key]
+                used = self.inputs[key]
                 used.replace_all_uses_with(placeholder)
                 handed = [placeholder if node is used else node for node in handed]
                 self.graph.erase_node(used)

@@ -28,7 +28,8 @@ class TrainingTask:
     """What is trained, for what, on what.
 
     ``loss(module, images, labels, moment)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
-    batches of images (N, C, H, W) and labels (N,) or class probabilities (N, K); ``validate()`` gives accuracies by name after each epoch.
+    batches of images (N, C, H, W) and labels (N,) or class probabilities (N, K); ``validate()`` gives accuracies by
+    name after each epoch.
     """
 
     module: nn.Module
