@@ -11,6 +11,13 @@ import torch
 from torch import Tensor, nn
 
 import s2dnas
+from s2dnas.graph.analysis import analyse_channels
+from s2dnas.graph.trace import trace
+from s2dnas.models.registry import create_model
+from s2dnas.saving.writing import save
+from s2dnas.space.division import search_space
+from s2dnas.space.importance import by_importance
+from s2dnas.staged.build import build
 
 BATCH = 100
 _IMAGES, _LOGITS, _ERROR = "images.npy", "logits.npy", "error.txt"
@@ -61,3 +68,21 @@ def logits_elsewhere(images: Mapping[Path, Tensor]) -> dict[Path, Tensor | str]:
 def _found(folder: Path) -> Tensor | str:
     error = folder / _ERROR
     return error.read_text() if error.exists() else torch.from_numpy(np.load(folder / _LOGITS))
+
+
+def saved_uniformly(spec: str, classes: int, images: Tensor, folder: Path) -> tuple[Tensor, Tensor | str]:
+    """Logits (S, N, K) here and elsewhere of a network by name, with fresh weights, in three equal stages."""
+    torch.manual_seed(0)
+    model = create_model(spec, classes, images.shape[1]).eval()
+    graph = by_importance(analyse_channels(trace(model, images[:1])))
+    network = build(graph, search_space(graph, 3, 8).uniform())
+    save(network, {}, folder)
+    return logits_here(network, images), logits_elsewhere({folder: images})[folder]
+
+
+def assert_no_difference(here: Tensor, there: Tensor | str) -> None:
+    """Not one bit differs, and there is something to compare."""
+    assert isinstance(there, Tensor), there
+    assert here.isfinite().all()
+    assert float(here.std()) > 0
+    assert float((here - there).abs().max()) == 0

@@ -6,23 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from elsewhere import logits_elsewhere, logits_here
+from elsewhere import assert_no_difference, logits_elsewhere, logits_here
 from oracle import random_plan, subject, tiny
 from s2dnas.exits import ExitRule
-from s2dnas.models.registry import MODELS
 from s2dnas.saving.writing import save
 from s2dnas.staged.build import MultiStageNet, build
 
-NAMES = [
-    "attention",
-    "channel_shuffle",
-    "dropout",
-    "grey",
-    "layer_norm",
-    "sizes",
-    "squeeze_excite_linear",
-    "transposed",
-]
+NAMES = ["padded_image", "spatial_gate", "transposed"]  # these have all kinds of arguments, functions and tensors
 
 
 @torch.library.custom_op("s2dnas_tests::halve", mutates_args=())
@@ -45,11 +35,6 @@ def with_an_operator_of_its_own() -> tuple[nn.Module, Tensor]:
     return nn.Sequential(*layers, nn.Linear(8, 3)).eval(), torch.randn(2, 3, 8, 8)
 
 
-def resnet20() -> tuple[nn.Module, Tensor]:
-    torch.manual_seed(0)
-    return MODELS["resnet20"](10, 3).eval(), torch.randn(32, 3, 32, 32)
-
-
 def saved(network: MultiStageNet, folder: Path) -> MultiStageNet:
     save(network, ExitRule("margin", (0.5,) * (network.num_stages - 1)), folder)
     return network
@@ -59,22 +44,19 @@ def saved(network: MultiStageNet, folder: Path) -> MultiStageNet:
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Tensor, Tensor | str]]:
     """Logits here, and logits or the error elsewhere, by network."""
     root = tmp_path_factory.mktemp("saved")
-    subjects = {name: tiny(name) for name in NAMES}
-    subjects |= {"resnet20": subject(resnet20), "own operator": subject(with_an_operator_of_its_own)}
+    subjects = {name: tiny(name) for name in NAMES} | {"own operator": subject(with_an_operator_of_its_own)}
     here = {}
     for name, net in subjects.items():
-        plan = random_plan(net.graph, 3, 1, seed=0) or random_plan(net.graph, 2, 1, seed=0)
+        plan = random_plan(net.graph, 3, 1, seed=0)
         assert plan is not None
         here[name] = logits_here(saved(build(net.graph, plan), root / name), net.images)
     there = logits_elsewhere({root / name: net.images for name, net in subjects.items()})
     return {name: (here[name], there[root / name]) for name in subjects}
 
 
-@pytest.mark.parametrize("name", [*NAMES, "resnet20"])
-def test_another_interpreter_gives_the_same_logits(name: str, both: dict[str, tuple[Tensor, Tensor | str]]) -> None:
-    here, there = both[name]
-    assert isinstance(there, Tensor), there
-    assert torch.equal(here, there)
+def test_another_interpreter_gives_the_same_logits(both: dict[str, tuple[Tensor, Tensor | str]]) -> None:
+    for name in NAMES:
+        assert_no_difference(*both[name])
 
 
 def test_a_library_that_is_not_imported_is_named(both: dict[str, tuple[Tensor, Tensor | str]]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -73,16 +74,17 @@ class WeightsRecord(Record):
 
 
 class SavedNetwork(Record):
-    """The whole document. ``program_sha256`` is that of ``program`` as canonical JSON; ``rules`` are exit rules."""
+    """The whole document. ``sha256`` is that of all else in it (``digest_of``); ``rules`` are exit rules."""
 
     versions: dict[str, str]
     info: InfoRecord
     rules: dict[str, dict[str, Any]]
     weights: WeightsRecord
     program: ProgramRecord
-    program_sha256: Digest
+    sha256: Digest
 
 
-def program_digest(program: Any) -> str:
-    """The SHA-256 of a ``ProgramRecord`` in plain values, as canonical JSON."""
-    return hashlib.sha256(json.dumps(program, sort_keys=True).encode()).hexdigest()
+def digest_of(document: Mapping[str, Any]) -> str:
+    """The SHA-256 of a ``SavedNetwork`` in plain values, without its ``sha256``, as JSON with sorted keys."""
+    content = {key: value for key, value in document.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

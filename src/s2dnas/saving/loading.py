@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from s2dnas.artifacts import read_json
 from s2dnas.errors import ArtifactError, ModelError, S2dnasError
 from s2dnas.exits import ExitRule
-from s2dnas.saving.document import KIND, NETWORK_FILE, SavedNetwork, StageRecord, WeightsRecord, program_digest
+from s2dnas.saving.document import KIND, NETWORK_FILE, SavedNetwork, StageRecord, WeightsRecord, digest_of
 from s2dnas.saving.fitting import refuse_unfit
 from s2dnas.saving.tensors import from_bytes
 from s2dnas.staged.build import MultiStageNet
@@ -76,8 +76,8 @@ def _validated(content: Mapping[str, Any]) -> SavedNetwork:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise ArtifactError(f"{place}: {first['msg']}; save the network again") from error
-    if program_digest(content["program"]) != saved.program_sha256:
-        raise ArtifactError("its stages are not those that were saved (another checksum); save the network again")
+    if digest_of(content) != saved.sha256:
+        raise ArtifactError("it is not what was saved (another checksum); save the network again")
     return saved
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,7 +21,7 @@ from s2dnas.saving.document import (
     SavedNetwork,
     StageRecord,
     WeightsRecord,
-    program_digest,
+    digest_of,
 )
 from s2dnas.saving.fitting import image_dtype, refuse_unfit
 from s2dnas.saving.tensors import dtype_name, record, stage_tensors, to_bytes
@@ -64,22 +65,23 @@ def save(
     document = _document(info, points, file, _program(network, stages))
     with replacing(folder / file.file) as temporary:
         temporary.write_bytes(weights)
-    write_json(folder / NETWORK_FILE, KIND, document.model_dump(mode="json"))
+    write_json(folder / NETWORK_FILE, KIND, document)
     _sweep(folder, file.file)
     _log.info("saved to %s: %d stages, %.1f MB", folder, network.num_stages, len(weights) / 1e6)
 
 
 def _document(
     info: NetworkInfo, points: Mapping[str, ExitRule], weights: WeightsRecord, program: ProgramRecord
-) -> SavedNetwork:
-    return SavedNetwork(
+) -> dict[str, Any]:
+    document = SavedNetwork(
         versions={"s2dnas": __version__, "torch": str(torch.__version__)},
         info=InfoRecord.of(info),
         rules={name: rule.to_dict() for name, rule in points.items()},
         weights=weights,
         program=program,
-        program_sha256=program_digest(program.model_dump(mode="json")),
-    )
+        sha256="0" * 64,
+    ).model_dump(mode="json")
+    return document | {"sha256": digest_of(document)}
 
 
 def _stages(network: MultiStageNet) -> list[Stage]:
