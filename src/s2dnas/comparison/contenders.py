@@ -20,6 +20,7 @@ from s2dnas.baselines.lccl import lccl
 from s2dnas.baselines.naive import cascade
 from s2dnas.baselines.q_family import q_family
 from s2dnas.comparison.measured import Found, Measured, by_outcomes, by_rules, by_thresholds
+from s2dnas.comparison.methods import METHODS
 from s2dnas.comparison.settings import CompareSettings
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
@@ -35,6 +36,12 @@ from s2dnas.training.recipe import Recipe
 Contender = Callable[[Run, CompareSettings], Measured]
 
 
+def contender(method: str) -> Contender:
+    """What trains and measures a method of ``METHODS``."""
+    found: Contender = globals()[METHODS[method]]
+    return found
+
+
 def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
     """Train a method as far as it is not trained yet, and measure it; what is finished is only read.
 
@@ -43,11 +50,12 @@ def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
     path = run.folder.path / method / "measured.json"
     if not path.exists():
         do(run, "static")
-        write_json(path, "measured", CONTENDERS[method](run, settings).model_dump(mode="json"))
+        write_json(path, "measured", contender(method)(run, settings).model_dump(mode="json"))
     return Measured.model_validate(read_json(path, "measured"))
 
 
-def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
+def measure_s2dnas(run: Run, settings: CompareSettings) -> Measured:
+    """Search, train and calibrate as the run's settings say."""
     for step in ("search", "train", "calibrate", "evaluate"):
         do(run, step)
     calibrate, test = (ExitTable.load(run.folder.finished(f"{name}.npz")) for name in ("calibrate", "test"))
@@ -57,7 +65,8 @@ def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
     return measured.model_copy(update={"search_seconds": search_seconds(run.folder)})
 
 
-def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
+def measure_naive_uniform(run: Run, settings: CompareSettings) -> Measured:
+    """The static network in equal shares, without search or copies."""
     run = run.without_copies()
     start = "static" if run.settings.start == "shared" else run.settings.start
     net = run.networks.starting(run.study.space.uniform(), start)
@@ -65,24 +74,27 @@ def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
     return _collected(run, settings, "naive-uniform", run.networks.built(net))
 
 
-def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
+def measure_naive_cascade(run: Run, settings: CompareSettings) -> Measured:
+    """Slim copies of the static network, one after the other."""
     net = cascade(run.statics.graph, settings.cascade)
     fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run))
     return _collected(run, settings, "naive-cascade", net)
 
 
-def _branchynet(run: Run, settings: CompareSettings) -> Measured:
+def measure_branchynet(run: Run, settings: CompareSettings) -> Measured:
+    """The static network with branches at its side, left by entropy."""
     with run.seeds.drawing("branchynet"):
         net = branchynets.branchynet(run.statics.graph.traced, settings.branchynet)
     fit_step(run, "branchynet", net, run.settings.continued, _joint_loss(run, settings.branchynet.alpha))
     return _collected(run, settings, "branchynet", net, branchynets.BRANCHYNET_CONFIDENCE)
 
 
-def _msdnet(run: Run, settings: CompareSettings) -> Measured:
+def measure_msdnet(run: Run, settings: CompareSettings) -> Measured:
+    """MSDNet with thresholds set as ours are."""
     return _collected(run, settings, "msdnet", _trained_msdnet(run, settings))
 
 
-def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
+def measure_msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     """The same network as ``msdnet``, with thresholds and confidence of its own kind."""
     net = _trained_msdnet(run, settings)
     calibrate, test = (
@@ -92,14 +104,16 @@ def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     return _measured(run, found, net, "msdnet")
 
 
-def _lccl(run: Run, settings: CompareSettings) -> Measured:
+def measure_lccl(run: Run, settings: CompareSettings) -> Measured:
+    """LCCL, whose gates save positions."""
     with run.seeds.drawing("lccl"):
         net = lccl(run.statics.trained, settings.lccl, run.feed.image_shape)
     fit_step(run, "lccl", net, _from_scratch(run), LabelLoss(run.settings.loss.label_smoothing))
     return _adaptive(run, settings, net, "lccl")
 
 
-def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
+def measure_blockdrop(run: Run, settings: CompareSettings) -> Measured:
+    """BlockDrop: first its curriculum, then joint finetuning."""
     with run.seeds.drawing("blockdrop"):
         net = blockdrop(run.statics.trained, run.feed.image_shape)
     continued = run.settings.continued
@@ -111,18 +125,6 @@ def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
     net.base.requires_grad_(True)
     fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
     return _adaptive(run, settings, net, "blockdrop-policy", "blockdrop")
-
-
-CONTENDERS: dict[str, Contender] = {
-    "s2dnas": _s2dnas,
-    "naive-uniform": _naive_uniform,
-    "naive-cascade": _naive_cascade,
-    "branchynet": _branchynet,
-    "msdnet": _msdnet,
-    "msdnet-q": _msdnet_q,
-    "lccl": _lccl,
-    "blockdrop": _blockdrop,
-}
 
 
 def _from_scratch(run: Run) -> Recipe:

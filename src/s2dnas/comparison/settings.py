@@ -11,11 +11,10 @@ from s2dnas.baselines.branchynet import BranchynetSettings
 from s2dnas.baselines.lccl import LcclSettings
 from s2dnas.baselines.msdnet import MsdnetSettings
 from s2dnas.baselines.naive import CascadeSettings
+from s2dnas.comparison.methods import METHODS
 from s2dnas.comparison.published import PUBLISHED
 from s2dnas.config import Section, content_of, validated
 from s2dnas.pipeline.settings import Settings, Share
-
-METHODS = ("s2dnas", "naive-uniform", "naive-cascade", "branchynet", "msdnet", "msdnet-q", "lccl", "blockdrop")
 
 
 class CompareSettings(Section):
@@ -32,7 +31,7 @@ class CompareSettings(Section):
     data: str
     weights: str | None = None
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1)
-    methods: tuple[Literal[METHODS], ...] = METHODS  # type: ignore[valid-type]
+    methods: tuple[Literal[tuple(METHODS)], ...] = tuple(METHODS)  # type: ignore[valid-type]
     budgets: tuple[Share, ...] = (0.25, 0.4, 0.5, 0.6, 0.8, 1.0)
     published: Literal[tuple(PUBLISHED)] | None = None  # type: ignore[valid-type]
     run: Settings = Settings()
