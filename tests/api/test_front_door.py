@@ -114,7 +114,7 @@ def test_any_loop_trains_the_student_and_the_built_network_answers_as_it_does(ne
         value = loss(student, images, labels, s2dnas.Moment(step / 10))
         value.backward()
         optimizer.step()
-        losses.append(float(value))
+        losses.append(value.item())
     assert losses[-1] < losses[0]
     built = net.build(student.eval())
     with torch.no_grad():
