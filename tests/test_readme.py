@@ -34,7 +34,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     torch, dynamic, rules = names["torch"], names["dynamic"], names["rules"]
     assert dynamic(torch.zeros(2, 3, 32, 32)).shape == (3, 2, 10)
     assert rules == {"default": names["rule"]}
-    assert names["answers"].labels.shape == names["answers"].stages.shape == (128,)
+    assert names["answers"].labels.shape == names["answers"].stages.shape == (64,)
 
 
 def test_the_examples_of_the_api_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
