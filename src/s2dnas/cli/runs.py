@@ -97,3 +97,4 @@ def _do(folder: Path, start: "Start | None", steps: Iterable[str]) -> None:
         for warning in content.warnings:
             console.print(Text.assemble(("warning:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+        console.print(f"network: {folder / 'network'}, for 's2dnas predict' and s2dnas.load", soft_wrap=True)
