@@ -30,7 +30,6 @@ from s2dnas.calibration import (
 from s2dnas.errors import BudgetError
 from s2dnas.evaluation.collect import stage_logits, static_predictions
 from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, accuracy, decide, mean_macs
-from s2dnas.pipeline.networks import trained
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
 
@@ -66,7 +65,7 @@ def main() -> None:
     given = parser.parse_args()
     run = open_run(given.run, None)
     calibrate, test = (collected(run, split) for split in ("calibrate", "test"))
-    static_macs = float(run.static_graph.macs)
+    static_macs = float(run.statics.graph.macs)
     found = {
         "model": run.start.model,
         "data": run.start.data,
@@ -86,14 +85,14 @@ def main() -> None:
 
 def collected(run: Run, split: str) -> Answers:
     """What the trained network and the static one answer on a split; from RUN/logits.npz once that is there."""
-    path = run.folder / "logits.npz"
+    path = run.folder.path / "logits.npz"
     if not path.exists():
-        net, arrays = trained(run), {}
+        net, arrays = run.networks.trained(), {}
         for name in ("calibrate", "test"):
-            data = getattr(run.splits, name)
-            logits, labels = stage_logits(net, run.plain(data))
+            data = getattr(run.feed.splits, name)
+            logits, labels = stage_logits(net, run.feed.plain(data))
             arrays[f"{name}.logits"], arrays[f"{name}.labels"] = logits.astype(np.float32), labels
-            arrays[f"{name}.static"] = static_predictions(run.static, run.plain(data))
+            arrays[f"{name}.static"] = static_predictions(run.statics.trained, run.feed.plain(data))
         write_arrays(path, arrays | {"macs": np.array(net.macs)})
     arrays = read_arrays(path)
     return Answers(*(arrays[f"{split}.{part}"] for part in ("logits", "labels", "static")), arrays["macs"])

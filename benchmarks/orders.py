@@ -53,24 +53,24 @@ def measure(run: Run, importance: str, epochs: int) -> dict[str, list[float]]:
 
 
 def divided(run: Run, importance: str) -> MaskedNet:
-    stages, (images, _) = run.settings.space.num_stages, next(iter(run.plain(run.splits.train)))
-    graph = by_importance(analyse_channels(run.graph.traced), importance, images)
+    stages, (images, _) = run.settings.space.num_stages, next(iter(run.feed.plain(run.feed.splits.train)))
+    graph = by_importance(analyse_channels(run.study.graph.traced), importance, images)
     plan = search_space(graph, stages, run.settings.space.min_width).uniform(SHARES)
     static = SharedNet(graph, static_weights(graph, stages))
     return with_recalibrated_norms(static, plan, norm_images(run))
 
 
 def norm_images(run: Run) -> list[torch.Tensor]:
-    images = run.splits.train.subset(torch.arange(min(NORM_IMAGES, len(run.splits.train))))
-    return [batch for batch, _ in run.plain(images)]
+    images = run.feed.splits.train.subset(torch.arange(min(NORM_IMAGES, len(run.feed.splits.train))))
+    return [batch for batch, _ in run.feed.plain(images)]
 
 
 def accuracies(run: Run, net: MaskedNet) -> list[float]:
-    return np.round(collect(net, run.plain(run.splits.search)).stage_accuracy, 4).tolist()
+    return np.round(collect(net, run.feed.plain(run.feed.splits.search)).stage_accuracy, 4).tolist()
 
 
 def train(run: Run, net: MaskedNet, epochs: int) -> None:
-    batches, count = run.training(run.settings.train.batch_size)
+    batches, count = run.feed.training(run.settings.train.batch_size)
     recipe = Recipe(epochs=epochs, learning_rate=run.settings.train.learning_rate, warmup_epochs=0.1)
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
@@ -79,7 +79,7 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
             recipe,
             fabric=run.fabric,
             checkpoint=checkpoint,
-            seed=run.seed("orders"),
+            seed=run.seeds.of("orders"),
         )
 
 

@@ -15,11 +15,12 @@ import numpy as np
 from torch import Tensor
 
 from s2dnas.artifacts import write_json
-from s2dnas.evaluation.collect import collect, static_accuracy
+from s2dnas.evaluation.collect import collect
 from s2dnas.inherit.norms import with_recalibrated_norms
 from s2dnas.inherit.reconstruct import reconstructed
 from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
+from s2dnas.pipeline.exits import on_test
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
 
@@ -38,30 +39,30 @@ def main() -> None:
         for count in IMAGES:
             rows.append({"weights": name, "images": count, **measured(run, make, count)})
             print(json.dumps(rows[-1]), flush=True)
-    static = {"accuracy": static_accuracy(run.static, run.plain(run.splits.test)), "macs": run.static_graph.macs}
+    static = {"accuracy": on_test(run.feed, run.statics.trained), "macs": run.statics.graph.macs}
     content = {"model": run.start.model, "data": run.start.data, "shares": SHARES, "static": static, "rows": rows}
     write_json(given.json, "reconstruction", content)
 
 
 def measured(run: Run, make: Callable[[Run, Tensor], MaskedNet], count: int) -> dict[str, object]:
     """Accuracies of the stages on the test split, and the seconds that the weights took."""
-    images = next(iter(run.plain(run.splits.train, count)))[0]
+    images = next(iter(run.feed.plain(run.feed.splits.train, count)))[0]
     start = time.perf_counter()
     net = make(run, images)
     seconds = time.perf_counter() - start
-    accuracies = np.round(collect(net, run.plain(run.splits.test)).stage_accuracy, 4).tolist()
+    accuracies = np.round(collect(net, run.feed.plain(run.feed.splits.test)).stage_accuracy, 4).tolist()
     return {"stages": accuracies, "seconds": round(seconds, 2)}
 
 
 def cut(run: Run, images: Tensor) -> MaskedNet:
-    plan = run.space.uniform(SHARES)
-    static = SharedNet(run.graph, static_weights(run.graph, plan.num_stages))
+    plan = run.study.space.uniform(SHARES)
+    static = SharedNet(run.study.graph, static_weights(run.study.graph, plan.num_stages))
     return with_recalibrated_norms(static, plan, [images])
 
 
 def fitted(run: Run, images: Tensor) -> MaskedNet:
-    plan = run.space.uniform(SHARES)
-    return SharedNet(run.graph, reconstructed(run.graph, plan, images)).at(plan)
+    plan = run.study.space.uniform(SHARES)
+    return SharedNet(run.study.graph, reconstructed(run.study.graph, plan, images)).at(plan)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> float:
     """The accuracy on the test split after so many epochs."""
     own = variant(run, f"recipes/{'-'.join([str(epochs), *pairs])}", [f"static.epochs={epochs}", *pairs])
     do(own, "static")
-    return on_test(own, own.trained_static("static"))
+    return on_test(own.feed, own.statics.trained)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,10 @@ def measured(run: Run, pairs: tuple[str, ...], epochs: int) -> dict[str, object]
     """Stage accuracies on the test split, and accuracies at budgets by thresholds of the calibration split."""
     own = prepared(run, pairs, epochs)
     for step in ("train", "calibrate", "evaluate"):
-        if not (own.folder / "test.npz").exists():
+        if not (own.folder.path / "test.npz").exists():
             do(own, step)
-    calibrate, test = (ExitTable.load(own.folder / f"{name}.npz") for name in ("calibrate", "test"))
-    _, at_budgets = by_thresholds(calibrate, test, run.static_graph.macs, BUDGETS, expected=True)
+    calibrate, test = (ExitTable.load(own.folder.path / f"{name}.npz") for name in ("calibrate", "test"))
+    _, at_budgets = by_thresholds(calibrate, test, run.statics.graph.macs, BUDGETS, expected=True)
     return {
         "settings": pairs,
         "stages": test.stage_accuracy.tolist(),
@@ -89,10 +89,11 @@ def prepared(run: Run, pairs: tuple[str, ...], epochs: int) -> Run:
     """A run of its own: the same static network, the uniform plan, other settings."""
     name = "-".join([str(epochs), *pairs]).replace("/", "-")
     own = variant(run, f"techniques/{name}", [*PLAIN, f"train.epochs={epochs}", *pairs])
-    if not own.checkpoint("static").exists():
-        own.checkpoint("static").parent.mkdir(exist_ok=True)
-        shutil.copy(run.checkpoint("static"), own.checkpoint("static"))
-    own.space.uniform(SHARES).save(own.folder / "plan.json")
+    static = own.folder.checkpoint("static")
+    if not static.exists():
+        static.parent.mkdir(exist_ok=True)
+        shutil.copy(run.folder.checkpoint("static"), static)
+    own.study.space.uniform(SHARES).save(own.folder.path / "plan.json")
     return own
 
 

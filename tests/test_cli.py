@@ -16,10 +16,12 @@ from safetensors.torch import save_model
 
 from command import s2dnas
 from s2dnas import cli
+from s2dnas.cli import runs
 from s2dnas.models.resnet import resnet20
-from s2dnas.pipeline import STEPS
+from s2dnas.pipeline import opening
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import load_settings
+from s2dnas.pipeline.start import Start
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 
@@ -58,20 +60,18 @@ class Killed(BaseException):
 def test_a_stopped_run_ends_as_the_uninterrupted_one(
     step: str, after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Run.__init__
-    heard = []
+    open_run, heard = opening.open_run, []
 
     def stop(name: str, _: object) -> None:
         heard.append(name)
         if heard.count(step) == after:
             raise Killed
 
-    def watched(self: Run, folder: Path, start: object, watch: object = stop) -> None:
-        del watch
-        original(self, folder, start, stop)  # type: ignore[arg-type]
+    def watched(folder: Path, start: Start | None, _: object) -> Run:
+        return open_run(folder, start, stop)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "__init__", watched)
+        patch.setattr(opening, "open_run", watched)
         patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
         with pytest.raises(Killed):
             cli.main()
@@ -89,7 +89,7 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     shutil.copytree(finished, tmp_path / "run")
-    monkeypatch.setattr("s2dnas.pipeline.steps._ACTIONS", dict.fromkeys(STEPS, interrupt))
+    monkeypatch.setattr(runs, "do", interrupt)
     assert s2dnas(monkeypatch, "resume", str(tmp_path / "run")) == 130
     assert "s2dnas resume" in capsys.readouterr().out
 
@@ -357,6 +357,6 @@ def test_every_command_has_help_with_an_example(
 
 
 def test_every_shipped_config_of_a_run_loads() -> None:
-    runs = list((Path(__file__).parents[1] / "configs").glob("*.toml"))
-    assert runs
-    assert all(load_settings(config).seed >= 0 for config in runs)
+    configs = list((Path(__file__).parents[1] / "configs").glob("*.toml"))
+    assert configs
+    assert all(load_settings(config).seed >= 0 for config in configs)

@@ -1,5 +1,6 @@
 """Commands that work on a run folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,10 @@ from rich.text import Text
 
 from s2dnas.cli.app import app, console
 from s2dnas.errors import SettingsError, nearest
-from s2dnas.pipeline import STEPS
+from s2dnas.pipeline.steps import STEPS, do
 
 if TYPE_CHECKING:
-    from s2dnas.pipeline.run import Start
+    from s2dnas.pipeline.start import Start
 
 Out = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -30,14 +31,15 @@ def run_command(
 
     Example: s2dnas run resnet20 digits --out runs/digits train.epochs=20
     """
-    from s2dnas.pipeline.run import Start
     from s2dnas.pipeline.settings import load_settings
+    from s2dnas.pipeline.start import Start
 
     if until not in STEPS:
         raise SettingsError(f"unknown step {until!r}{nearest(until, STEPS)}")
     settings = load_settings(config, overrides or (), given_weights=weights is not None)
     start = Start(model, data, str(weights) if weights else None, settings)
-    _do(out, start, STEPS[: STEPS.index(until) + 1])
+    steps = list(STEPS)
+    _do(out, start, steps[: steps.index(until) + 1])
 
 
 @app.command("resume")
@@ -76,18 +78,17 @@ def report_command(folder: Out) -> None:
     _do(folder, None, ("report",))
 
 
-def _do(folder: Path, start: "Start | None", names: tuple[str, ...]) -> None:
+def _do(folder: Path, start: "Start | None", steps: Iterable[str]) -> None:
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
-    from s2dnas.pipeline.steps import do
     from s2dnas.report.console import summary_table
     from s2dnas.report.content import ReportContent
 
     with watching() as watch, stoppable(f"s2dnas resume {folder}"):
         opened = open_run(folder, start, watch)
-        for name in names:
-            do(opened, name)
-    if "report" in names:
+        for step in steps:
+            do(opened, step)
+    if "report" in steps:
         content = ReportContent.load(folder / "report.json")
         console.print(summary_table(content))
         for warning in content.warnings:

@@ -15,7 +15,8 @@ from s2dnas.config import validated
 from s2dnas.errors import ArtifactError, ModelError
 from s2dnas.pipeline.exits import on_test
 from s2dnas.pipeline.opening import open_run
-from s2dnas.pipeline.run import Run, Start, Watch
+from s2dnas.pipeline.run import Run, Watch
+from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.steps import do
 from s2dnas.records import Record
 
@@ -135,7 +136,7 @@ def _open(settings: CompareSettings, seed: int, folder: Path, watch: Watch) -> R
 
 def _static(run: Run) -> Static:
     """The static network of a run, trained if it is not known yet."""
-    path = run.folder / "control.json"
+    path = run.folder.path / "control.json"
     if not path.exists():
         do(run, "static")
         do(run, "control")
@@ -147,8 +148,8 @@ def _trained(run: Run) -> Static:
     settings = run.settings
     return Static(
         seed=settings.seed,
-        accuracy=on_test(run, run.trained_static("control")),
-        macs=run.static_graph.macs,
-        params=sum(p.numel() for p in run.static.parameters()),
+        accuracy=on_test(run.feed, run.statics.after("control")),
+        macs=run.statics.graph.macs,
+        params=sum(p.numel() for p in run.statics.trained.parameters()),
         epochs=settings.static.epochs + settings.continued.epochs,
     )

@@ -24,7 +24,6 @@ from s2dnas.comparison.settings import CompareSettings
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
 from s2dnas.network.multi_exit import MultiExitNet
-from s2dnas.pipeline.networks import built, starting, trained
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
@@ -41,7 +40,7 @@ def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
 
     Raises ModelError if the method does not apply to the network.
     """
-    path = run.folder / method / "measured.json"
+    path = run.folder.path / method / "measured.json"
     if not path.exists():
         do(run, "static")
         write_json(path, "measured", CONTENDERS[method](run, settings).model_dump(mode="json"))
@@ -51,30 +50,30 @@ def measure(method: str, run: Run, settings: CompareSettings) -> Measured:
 def _s2dnas(run: Run, settings: CompareSettings) -> Measured:
     for step in ("search", "train", "calibrate", "evaluate"):
         do(run, step)
-    calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
+    calibrate, test = (ExitTable.load(run.folder.finished(f"{name}.npz")) for name in ("calibrate", "test"))
     found = _by_thresholds(run, settings, calibrate, test)
     shared = ["shared"] if run.settings.search.weights == "shared" else []
-    measured = _measured(run, found, trained(run), *shared, "train")
-    return measured.model_copy(update={"search_seconds": search_seconds(run)})
+    measured = _measured(run, found, run.networks.trained(), *shared, "train")
+    return measured.model_copy(update={"search_seconds": search_seconds(run.folder)})
 
 
 def _naive_uniform(run: Run, settings: CompareSettings) -> Measured:
     run = run.without_copies()
     start = "static" if run.settings.start == "shared" else run.settings.start
-    net = starting(run, run.space.uniform(), start)
+    net = run.networks.starting(run.study.space.uniform(), start)
     fit_plan(run, "naive-uniform", net, run.settings.continued)
-    return _collected(run, settings, "naive-uniform", built(run, net))
+    return _collected(run, settings, "naive-uniform", run.networks.built(net))
 
 
 def _naive_cascade(run: Run, settings: CompareSettings) -> Measured:
-    net = cascade(run.static_graph, settings.cascade)
+    net = cascade(run.statics.graph, settings.cascade)
     fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run))
     return _collected(run, settings, "naive-cascade", net)
 
 
 def _branchynet(run: Run, settings: CompareSettings) -> Measured:
-    with run.drawing("branchynet"):
-        net = branchynets.branchynet(run.static_graph.traced, settings.branchynet)
+    with run.seeds.drawing("branchynet"):
+        net = branchynets.branchynet(run.statics.graph.traced, settings.branchynet)
     fit_step(run, "branchynet", net, run.settings.continued, _joint_loss(run, settings.branchynet.alpha))
     return _collected(run, settings, "branchynet", net, branchynets.BRANCHYNET_CONFIDENCE)
 
@@ -89,26 +88,26 @@ def _msdnet_q(run: Run, settings: CompareSettings) -> Measured:
     calibrate, test = (
         _table(run, "msdnet-q", net, split, msdnets.MSDNET_CONFIDENCE) for split in ("calibrate", "test")
     )
-    found = by_rules(q_family(calibrate), calibrate, test, run.static_graph.macs, settings.budgets)
+    found = by_rules(q_family(calibrate), calibrate, test, run.statics.graph.macs, settings.budgets)
     return _measured(run, found, net, "msdnet")
 
 
 def _lccl(run: Run, settings: CompareSettings) -> Measured:
-    with run.drawing("lccl"):
-        net = lccl(run.static, settings.lccl, run.splits.train.image_shape)
+    with run.seeds.drawing("lccl"):
+        net = lccl(run.statics.trained, settings.lccl, run.feed.image_shape)
     fit_step(run, "lccl", net, _from_scratch(run), LabelLoss(run.settings.loss.label_smoothing))
     return _adaptive(run, settings, net, "lccl")
 
 
 def _blockdrop(run: Run, settings: CompareSettings) -> Measured:
-    with run.drawing("blockdrop"):
-        net = blockdrop(run.static, run.splits.train.image_shape)
+    with run.seeds.drawing("blockdrop"):
+        net = blockdrop(run.statics.trained, run.feed.image_shape)
     continued = run.settings.continued
     rate = settings.blockdrop_rate
     first = replace(continued, epochs=continued.epochs // 2, optimizer="adamw", learning_rate=rate)
     second = replace(first, epochs=continued.epochs - first.epochs, learning_rate=rate / 10)
     net.base.requires_grad_(False)
-    _, batches = run.training(first.batch_size)
+    _, batches = run.feed.training(first.batch_size)
     fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop, first.epochs * batches))
     net.base.requires_grad_(True)
     fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
@@ -137,8 +136,8 @@ def _joint_loss(run: Run, alpha: tuple[float, ...] = ()) -> JointLoss:
 
 
 def _trained_msdnet(run: Run, settings: CompareSettings) -> MultiExitNet:
-    with run.drawing("msdnet"):
-        net = msdnets.msdnet(settings.msdnet, run.splits.train.num_classes, run.splits.train.image_shape)
+    with run.seeds.drawing("msdnet"):
+        net = msdnets.msdnet(settings.msdnet, run.feed.num_classes, run.feed.image_shape)
     recipe = _from_scratch(run)
     rate = settings.msdnet_rate or recipe.learning_rate
     fit_step(run, "msdnet", net, replace(recipe, learning_rate=rate), _joint_loss(run))
@@ -154,26 +153,26 @@ def _collected(
 
 def _by_thresholds(run: Run, settings: CompareSettings, calibrate: ExitTable, test: ExitTable) -> Found:
     expected = run.settings.exits.expected
-    return by_thresholds(calibrate, test, run.static_graph.macs, settings.budgets, expected=expected)
+    return by_thresholds(calibrate, test, run.statics.graph.macs, settings.budgets, expected=expected)
 
 
 def _table(run: Run, step: str, net: MultiExitNet, split: str, confidence: str | None = None) -> ExitTable:
     """What the trained network answers on a split; kept beside its checkpoint."""
-    path = run.folder / step / f"{split}.npz"
+    path = run.folder.path / step / f"{split}.npz"
     if not path.exists():
-        batches = run.plain(getattr(run.splits, split))
+        batches = run.feed.plain(getattr(run.feed.splits, split))
         collect(net, batches, confidence or run.settings.exits.confidence).save(path)
     return ExitTable.load(path)
 
 
 def _adaptive(run: Run, settings: CompareSettings, net: AdaptiveNet, *steps: str) -> Measured:
-    outcomes = adaptive_outcomes(net, run.plain(run.splits.test))
-    found = by_outcomes(outcomes, run.static_graph.macs, settings.budgets)
+    outcomes = adaptive_outcomes(net, run.feed.plain(run.feed.splits.test))
+    found = by_outcomes(outcomes, run.statics.graph.macs, settings.budgets)
     return _measured(run, found, net, *steps).model_copy(update={"accounts": net.accounts(outcomes)})
 
 
 def _measured(run: Run, found: Found, net: nn.Module, *steps: str) -> Measured:
-    history = [record for step in steps for record in read_history(run.checkpoint(step))]
+    history = [record for step in steps for record in read_history(run.folder.checkpoint(step))]
     points, at_budgets = found
     return Measured(
         points=points,

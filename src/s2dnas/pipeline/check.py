@@ -6,18 +6,19 @@ from s2dnas.errors import BudgetError
 from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.inherit.copies import with_copies
-from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.feed import DataFeed
+from s2dnas.pipeline.settings import Settings
+from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.space.cost import cost_model
 from s2dnas.space.division import search_space
 
 
-def check(run: Run) -> None:
+def check(settings: Settings, feed: DataFeed, statics: StaticNetworks) -> None:
     """Raise for a network that cannot be captured, data that does not fit, too many stages, budgets out of reach."""
-    settings = run.settings
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
-    graph = analyse_channels(trace(run.new_static(), torch.zeros(1, *run.splits.train.image_shape)))
-    with_copies(graph, settings.space.copies, run.norm_images[:2].cpu())
+    graph = analyse_channels(trace(statics.new(), torch.zeros(1, *feed.image_shape)))
+    with_copies(graph, settings.space.copies, feed.norm_images[:2].cpu())
     space = search_space(graph, stages, settings.space.min_width)
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
     cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs

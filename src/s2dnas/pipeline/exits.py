@@ -1,7 +1,7 @@
 """Set thresholds on the calibration split, then answer the test split with them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -21,8 +21,10 @@ from s2dnas.calibration import (
 from s2dnas.errors import BudgetError
 from s2dnas.evaluation.collect import stage_logits, static_accuracy, static_predictions
 from s2dnas.exits import ExitRule, ExitTable
-from s2dnas.pipeline.networks import trained
+from s2dnas.pipeline.feed import DataFeed
+from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.settings import ExitSettings
 
 _Choose = Callable[[], ExitRule]
 
@@ -33,67 +35,75 @@ def set_thresholds(run: Run) -> None:
     Promises are chosen on one half of the split and tested on the other, which then takes no part in fitting scores.
     """
     start = time.perf_counter()
-    exits = run.settings.exits
-    net, static = trained(run), static_predictions(run.static, run.plain(run.splits.calibrate))
-    logits, labels = stage_logits(net, run.plain(run.splits.calibrate))
-    fit = Fit(exits.confidence, exits.temperature, exits.predictor, exits.surest)
+    exits, data = run.settings.exits, run.feed.splits.calibrate
     promised = bool(exits.guarantees or exits.agreements)
-    chosen, tested = halves(len(labels), np.random.default_rng(run.seed("guarantee")))
+    chosen, tested = halves(len(data), np.random.default_rng(run.seeds.of("guarantee")))
+    net, static = run.networks.trained(), static_predictions(run.statics.trained, run.feed.plain(data))
+    logits, labels = stage_logits(net, run.feed.plain(data))
+    fit = Fit(exits.confidence, exits.temperature, exits.predictor, exits.surest)
     table = calibration_table(fit, logits, labels, np.array(net.macs), static, chosen if promised else None)
-    table.save(run.folder / "calibrate.npz")
+    table.save(run.folder.path / "calibrate.npz")
     accuracy = float(np.mean(static == labels))
-    rules: dict[str, dict[str, object]] = {}
-    unreached: dict[str, str] = {}
-    promises = _promises(run, table.take(chosen), table.take(tested)) if promised else {}
-    for target, choose in {**_targets(run, table, accuracy), **promises}.items():
-        try:
-            rules[target] = choose().to_dict()
-        except BudgetError as error:
-            unreached[target] = str(error)
-    content = {"rules": rules, "unreached": unreached, "static_accuracy": accuracy}
-    write_json(run.folder / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
+    targets = _targets(exits, table, accuracy, run.statics.graph.macs)
+    promises = _promises(exits, table.take(chosen), table.take(tested)) if promised else {}
+    content = {**_chosen({**targets, **promises}), "static_accuracy": accuracy}
+    write_json(run.folder.path / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
 
 
 def answer_test(run: Run) -> None:
     """Answer the test split: the dynamic network's exit table, and the static networks' accuracies."""
-    rules(run)  # the test split is not read before thresholds are set
+    rules(run.folder)  # the test split is not read before thresholds are set
     start = time.perf_counter()
-    confidence = ExitTable.load(run.finished("calibrate.npz")).confidence
-    net, static = trained(run), static_predictions(run.static, run.plain(run.splits.test))
-    logits, labels = stage_logits(net, run.plain(run.splits.test))
-    ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static).save(run.folder / "test.npz")
+    confidence = ExitTable.load(run.folder.finished("calibrate.npz")).confidence
+    data = run.feed.splits.test
+    net, static = run.networks.trained(), static_predictions(run.statics.trained, run.feed.plain(data))
+    logits, labels = stage_logits(net, run.feed.plain(data))
+    table = ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static)
+    table.save(run.folder.path / "test.npz")
     content = {"static": float(np.mean(static == labels))}
     if run.settings.control:
-        content["control"] = on_test(run, run.trained_static("control"))
-    write_json(run.folder / "static.json", "static", content | {"seconds": time.perf_counter() - start})
+        content["control"] = on_test(run.feed, run.statics.after("control"))
+    write_json(run.folder.path / "static.json", "static", content | {"seconds": time.perf_counter() - start})
 
 
-def on_test(run: Run, static: nn.Module) -> float:
-    """The accuracy of a static network on the test split."""
-    return static_accuracy(static, run.plain(run.splits.test))
+def on_test(feed: DataFeed, static: nn.Module) -> float:
+    """The accuracy of a static network on the test split, in [0, 1]."""
+    return static_accuracy(static, feed.plain(feed.splits.test))
 
 
-def rules(run: Run) -> dict[str, ExitRule]:
-    """The calibrated rule of each target that can be reached."""
-    content = read_json(run.finished("rules.json"), "rules")
+def rules(folder: RunFolder) -> dict[str, ExitRule]:
+    """The calibrated rule of each target that can be reached. Raises ArtifactError before thresholds are set."""
+    content = read_json(folder.finished("rules.json"), "rules")
     return {target: ExitRule.from_dict(rule) for target, rule in content["rules"].items()}
 
 
-def _targets(run: Run, table: ExitTable, static: float) -> dict[str, _Choose]:
-    """How the rule of each target is chosen that is to be met on the calibration split, where static is so accurate."""
-    exits, macs = run.settings.exits, run.static_graph.macs
+def _chosen(targets: Mapping[str, _Choose]) -> dict[str, dict[str, object]]:
+    """The rule of each target, and why there is none for the others."""
+    rules: dict[str, object] = {}
+    unreached: dict[str, object] = {}
+    for target, choose in targets.items():
+        try:
+            rules[target] = choose().to_dict()
+        except BudgetError as error:
+            unreached[target] = str(error)
+    return {"rules": rules, "unreached": unreached}
+
+
+def _targets(exits: ExitSettings, table: ExitTable, static_accuracy: float, static_macs: int) -> dict[str, _Choose]:
+    """How the rule of each target is chosen that is to be met on the samples of ``table``."""
     front = frontier(table, expected=exits.expected)
-    budgets = {f"macs <= {share:.0%} of static": partial(for_budget, front, share * macs) for share in exits.budgets}
+    budgets = {
+        f"macs <= {share:.0%} of static": partial(for_budget, front, share * static_macs) for share in exits.budgets
+    }
     floors = {
-        f"at most {points:g} points under static": partial(for_accuracy, front, static - points / 100)
+        f"at most {points:g} points under static": partial(for_accuracy, front, static_accuracy - points / 100)
         for points in exits.losses
     }
     return {**budgets, **floors}
 
 
-def _promises(run: Run, chosen: ExitTable, tested: ExitTable) -> dict[str, _Choose]:
+def _promises(exits: ExitSettings, chosen: ExitTable, tested: ExitTable) -> dict[str, _Choose]:
     """How the rule of each target is chosen that is to be met on new samples."""
-    exits = run.settings.exits
     certain = f"{1 - exits.delta:.0%} certain"
     accurate = {
         f"at most {points:g} points under static, {certain}": partial(

@@ -1,57 +1,59 @@
-"""The networks of a run, each with the weights that a step left for it."""
+"""The dynamic networks of a run, each with the weights that a step left for it."""
+
+from dataclasses import dataclass
 
 from torch import nn
 
 from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
-from s2dnas.pipeline.run import CHECKPOINT, Run
+from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.settings import StartingWeights
+from s2dnas.pipeline.study import Study
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet, build
 from s2dnas.training.checkpoint import load_checkpoint
 
 
-def new_shared(run: Run, weights: nn.Module | None = None) -> SharedNet:
-    """The shared network with the static network's weights, or those of another network of the same kind."""
-    settings = run.settings
-    source = run.graph if weights is None else run.with_weights_of(weights)
-    return SharedNet(run.graph, static_weights(source, settings.space.num_stages), adds=settings.accumulate_logits)
+@dataclass(frozen=True, eq=False)
+class DynamicNetworks:
+    """Networks that divide the one of ``study``; each stage's logits may be accumulated over the stages before it."""
 
+    study: Study
+    folder: RunFolder
+    accumulate_logits: bool
 
-def chosen(run: Run) -> MaskedNet:
-    """The masked network of the plan, before its training."""
-    return starting(run, _plan(run), run.settings.start)
+    def plan(self) -> Plan:
+        """The plan that the search chose. Raises ArtifactError if there is none yet, PlanError if it does not fit."""
+        plan = Plan.load(self.folder.finished("plan.json"))
+        self.study.space.encode(plan)
+        return plan
 
+    def shared(self, weights_of: nn.Module | None = None) -> SharedNet:
+        """The shared network with the static network's weights, or those of another network of the same kind."""
+        source = self.study.graph if weights_of is None else self.study.with_weights_of(weights_of)
+        weights = static_weights(source, self.study.settings.num_stages)
+        return SharedNet(self.study.graph, weights, adds=self.accumulate_logits)
 
-def starting(run: Run, plan: Plan, start: StartingWeights) -> MaskedNet:
-    """The masked network of any plan with the weights that its training begins with."""
-    if start == "reconstructed":
-        return reconstructed_at(run, plan)
-    shared = new_shared(run, run.fresh_static() if start == "scratch" else None)
-    if start == "shared":
-        load_checkpoint(run.finished(f"shared/{CHECKPOINT}"), shared)
-    return shared.at(plan)
+    def reconstructed(self, plan: Plan) -> MaskedNet:
+        """The masked network of a plan with the static weights, fitted to it."""
+        weights = self.study.reconstruction.at(plan)
+        return SharedNet(self.study.graph, weights, adds=self.accumulate_logits).at(plan)
 
+    def starting(self, plan: Plan, start: StartingWeights) -> MaskedNet:
+        """The masked network of a plan with the weights that its training begins with."""
+        if start == "reconstructed":
+            return self.reconstructed(plan)
+        shared = self.shared(self.study.statics.fresh() if start == "scratch" else None)
+        if start == "shared":
+            load_checkpoint(self.folder.trained("shared"), shared)
+        return shared.at(plan)
 
-def reconstructed_at(run: Run, plan: Plan) -> MaskedNet:
-    """The masked network of a plan with the static weights, fitted to it."""
-    weights = run.reconstruction.at(plan)
-    return SharedNet(run.graph, weights, adds=run.settings.accumulate_logits).at(plan)
+    def trained(self) -> MultiStageNet:
+        """The trained multi-stage network of the chosen plan."""
+        net = self.shared().at(self.plan())
+        load_checkpoint(self.folder.trained("train"), net)
+        return self.built(net)
 
-
-def trained(run: Run) -> MultiStageNet:
-    """The trained multi-stage network of the plan."""
-    net = new_shared(run).at(_plan(run))
-    load_checkpoint(run.finished(f"train/{CHECKPOINT}"), net)
-    return built(run, net)
-
-
-def built(run: Run, net: MaskedNet) -> MultiStageNet:
-    """The multi-stage network of a masked one, which holds what its plan lets it read and no more."""
-    return build(run.graph, net.plan, net.weights(), adds=net.adds).to(run.fabric.device)
-
-
-def _plan(run: Run) -> Plan:
-    plan = Plan.load(run.finished("plan.json"))
-    run.space.encode(plan)
-    return plan
+    def built(self, net: MaskedNet) -> MultiStageNet:
+        """The multi-stage network of a masked one, on the device: it holds what its plan lets it read and no more."""
+        return build(self.study.graph, net.plan, net.weights(), adds=net.adds).to(self.study.feed.device)

@@ -2,13 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from s2dnas.artifacts import read_json, write_json
-from s2dnas.config import validated
 from s2dnas.errors import ArtifactError
 from s2dnas.pipeline.check import check
-from s2dnas.pipeline.run import Run, Start, Watch, unwatched
-from s2dnas.pipeline.settings import Settings
+from s2dnas.pipeline.feed import DataFeed
+from s2dnas.pipeline.folder import RunFolder
+from s2dnas.pipeline.run import Run, Watch, unwatched
+from s2dnas.pipeline.settings import DeviceSettings
+from s2dnas.pipeline.start import Start
+from s2dnas.pipeline.statics import StaticNetworks
+from s2dnas.pipeline.study import Study
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run:
@@ -19,19 +29,36 @@ def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run
     """
     path = folder / "run.json"
     if path.exists():
-        return _found(path, start, watch)
+        return _assembled(folder, _found(path, start), watch)
     if start is None:
         raise ArtifactError(f"{folder} is not a run folder; start one with 's2dnas run MODEL DATA --out {folder}'")
-    run = Run(folder, start, watch)
-    check(run)
+    run = _assembled(folder, start, watch)
+    check(run.settings, run.feed, run.statics)
     write_json(path, "run", start.to_dict())
     return run
 
 
-def _found(path: Path, start: Start | None, watch: Watch) -> Run:
-    content = read_json(path, "run")
+def _assembled(folder: Path, start: Start, watch: Watch) -> Run:
+    own, fabric = RunFolder(folder), _fabric(start.settings.device)
+    feed = DataFeed(start.data, start.settings, fabric.device)
+    statics = StaticNetworks(start, own, feed)
+    return Run(own, start, watch, fabric, feed, statics, Study(statics, feed, start.settings.space))
+
+
+def _fabric(settings: DeviceSettings) -> "Fabric":
+    """The device and precision that networks run in."""
+    from lightning_fabric import Fabric
+
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    precision: Any = settings.precision
+    return Fabric(accelerator=settings.accelerator, devices=1, precision=precision)
+
+
+def _found(path: Path, start: Start | None) -> Start:
+    """What a run was started with. Raises ArtifactError if that is something else than ``start``."""
     try:
-        found = Start(content["model"], content["data"], content["weights"], validated(content["settings"], Settings))
+        found = Start.from_dict(read_json(path, "run"))
     except KeyError as error:
         raise ArtifactError(f"{path} lacks {error}; start a new run folder") from error
     if start is not None and start != found:
@@ -39,4 +66,4 @@ def _found(path: Path, start: Start | None, watch: Watch) -> Run:
         raise ArtifactError(
             f"{path.parent} was started with {old}, not with {new}; give another --out, or use 's2dnas resume'"
         )
-    return Run(path.parent, found, watch)
+    return found

@@ -3,101 +3,98 @@
 import platform
 import shlex
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
 
-from s2dnas.artifacts import read_json
 from s2dnas.calibration import frontier, rule_curve
 from s2dnas.config import changed
-from s2dnas.exits import ExitRule, ExitTable, decide, operating_point
-from s2dnas.pipeline.exits import rules
-from s2dnas.pipeline.networks import trained
+from s2dnas.data.splits import Splits
+from s2dnas.exits import ExitRule, operating_point
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.pipeline.finished import FinishedSteps, read_finished
+from s2dnas.pipeline.folder import RunFolder
+from s2dnas.pipeline.galleries import galleries
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.search import search_seconds
-from s2dnas.pipeline.trials import trial_seconds
+from s2dnas.pipeline.start import Start
 from s2dnas.report.content import ReportContent
-from s2dnas.report.images import Gallery
 from s2dnas.report.write import write_report
-from s2dnas.search.journal import Entry, read_journal
 from s2dnas.space.plan import Plan
-from s2dnas.training.checkpoint import EpochRecord, read_history, training_seconds
+from s2dnas.staged.build import MultiStageNet
+from s2dnas.training.checkpoint import EpochRecord
 
-_SHOWN = 8
+Content = dict[str, Any]
 
 
 def compile_report(run: Run) -> None:
-    """Write report.html, report.json and the plots."""
-    write_report(run.folder, ReportContent.model_validate(_content(run)), *_galleries(run))
-
-
-def _command(run: Run) -> str:
-    """What starts the same run, settings spelt out: it needs no file of settings."""
-    start = run.start
-    weights = ["--weights", start.weights] if start.weights else []
-    pairs = changed(run.settings)
-    if start.weights and run.settings.static.epochs == 0:
-        pairs.remove("static.epochs=0")  # the default with weights
-    return shlex.join(["s2dnas", "run", start.model, start.data, "--out", str(run.folder), *weights, *pairs])
-
-
-def _content(run: Run) -> dict[str, object]:
-    calibrate, test = (ExitTable.load(run.finished(f"{name}.npz")) for name in ("calibrate", "test"))
-    accuracy = read_json(run.finished("static.json"), "static")
-    calibrated = read_json(run.finished("rules.json"), "rules")
-    history = {step: _history(run, step) for step in ("static", "control", "shared", "train")}
-    entries = read_journal(run.finished("journal.jsonl"))
-    searching = search_seconds(run)
-    points = rule_curve(frontier(calibrate, expected=run.settings.exits.expected), test)
-    return {
-        "model": run.start.model,
-        "data": run.start.data,
-        "command": _command(run),
-        "seed": run.settings.seed,
-        "static": {
-            "accuracy": accuracy["static"],
-            "calibrate_accuracy": calibrated["static_accuracy"],
-            "macs": run.static_graph.macs,
-            "params": sum(p.numel() for p in run.static.parameters()),
-            "seconds": training_seconds(history["static"]),
-            "epochs": len(history["static"]),
-            "given_weights": run.start.weights is not None,
-        },
-        "static_control": {
-            "accuracy": accuracy["control"],
-            "epochs": len(history["control"]),
-            "seconds": training_seconds(history["control"]),
-        }
-        if "control" in accuracy
-        else None,
-        "warnings": _warnings(run, accuracy["static"], calibrated["static_accuracy"]),
-        "stages": _stages(run, test),
-        "operating_points": [_point(target, rule, calibrate, test) for target, rule in rules(run).items()],
-        "unreached": [{"target": target, "reason": reason} for target, reason in calibrated["unreached"].items()],
-        "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(points.macs, points.accuracy, strict=True)],
-        "search": _search(run, entries, training_seconds(history["shared"]), searching),
-        "training": {
-            "epochs": len(history["train"]),
-            "seconds": training_seconds(history["train"]),
-            "history": [_epoch(record) for record in history["train"]],
-        },
-        "seconds": {
-            **{step: training_seconds(records) for step, records in history.items() if records},
-            "search": searching,
-            "calibrate": calibrated["seconds"],
-            "evaluate": accuracy["seconds"],
-        },
-        "plan": _plan(run),
-        "whole": [vars(whole) for whole in run.graph.whole],
-        "settings": run.settings.model_dump(mode="json"),
-        "versions": {name: version(name) for name in ("s2dnas", "torch", "numpy")},
+    """Write report.html, report.json and the plots. Raises ArtifactError if a step before has not run."""
+    finished = read_finished(run.folder)
+    content = {
+        **_origin(run.folder, run.start),
+        "static": _static(run, finished),
+        "static_control": _control(finished),
+        "warnings": _warnings(finished, run.feed.splits),
+        **_dynamic(run, finished),
+        "search": _search(finished, run.settings.search.strategy),
+        "training": _training(finished),
+        "seconds": finished.seconds,
+        "plan": _plan(finished.plan, run.study.graph),
+        "whole": [vars(whole) for whole in run.study.graph.whole],
         "hardware": f"{run.fabric.device}, {platform.machine()}, {torch.get_num_threads()} threads",
+    }
+    rule = next(iter(finished.rules.values()), None)
+    shown = galleries(run.feed.splits.test, finished.test, rule) if rule else (None, None)
+    write_report(run.folder.path, ReportContent.model_validate(content), *shown)
+
+
+def _origin(folder: RunFolder, start: Start) -> Content:
+    """What the run was started with, and by which software."""
+    return {
+        "model": start.model,
+        "data": start.data,
+        "command": _command(folder, start),
+        "seed": start.settings.seed,
+        "settings": start.settings.model_dump(mode="json"),
+        "versions": {name: version(name) for name in ("s2dnas", "torch", "numpy")},
     }
 
 
-def _warnings(run: Run, test: float, calibrate: float) -> list[str]:
+def _command(folder: RunFolder, start: Start) -> str:
+    """What starts the same run, settings spelt out: it needs no file of settings."""
+    weights = ["--weights", start.weights] if start.weights else []
+    pairs = changed(start.settings)
+    if start.weights and start.settings.static.epochs == 0:
+        pairs.remove("static.epochs=0")  # the default with weights
+    return shlex.join(["s2dnas", "run", start.model, start.data, "--out", str(folder.path), *weights, *pairs])
+
+
+def _static(run: Run, finished: FinishedSteps) -> Content:
+    return {
+        "accuracy": finished.static_test,
+        "calibrate_accuracy": finished.static_calibrate,
+        "macs": run.statics.graph.macs,
+        "params": sum(p.numel() for p in run.statics.trained.parameters()),
+        "seconds": finished.training_seconds("static"),
+        "epochs": len(finished.history["static"]),
+        "given_weights": run.start.weights is not None,
+    }
+
+
+def _control(finished: FinishedSteps) -> Content | None:
+    if finished.control_test is None:
+        return None
+    return {
+        "accuracy": finished.control_test,
+        "epochs": len(finished.history["control"]),
+        "seconds": finished.training_seconds("control"),
+    }
+
+
+def _warnings(finished: FinishedSteps, splits: Splits) -> list[str]:
     """A static network that knows the calibration split is surer there than on unseen samples, by over 3 sigma."""
-    error = np.sqrt(sum(test * (1 - test) / len(data) for data in (run.splits.test, run.splits.calibrate)))
+    test, calibrate = finished.static_test, finished.static_calibrate
+    error = np.sqrt(sum(test * (1 - test) / len(data) for data in (splits.test, splits.calibrate)))
     if calibrate - test <= 3 * error:
         return []
     return [
@@ -107,12 +104,54 @@ def _warnings(run: Run, test: float, calibrate: float) -> list[str]:
     ]
 
 
-def _history(run: Run, step: str) -> list[EpochRecord]:
-    path = run.checkpoint(step)
-    return read_history(path) if path.exists() else []
+def _dynamic(run: Run, finished: FinishedSteps) -> Content:
+    """How well the dynamic network does: its stages, its operating points, and its curve."""
+    curve = rule_curve(frontier(finished.calibrate, expected=run.settings.exits.expected), finished.test)
+    return {
+        "stages": _stages(run.networks.trained(), finished),
+        "operating_points": [_point(target, rule, finished) for target, rule in finished.rules.items()],
+        "unreached": [{"target": target, "reason": reason} for target, reason in finished.unreached.items()],
+        "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(curve.macs, curve.accuracy, strict=True)],
+    }
 
 
-def _epoch(record: EpochRecord) -> dict[str, object]:
+def _stages(net: MultiStageNet, finished: FinishedSteps) -> list[Content]:
+    params = np.cumsum([sum(p.numel() for p in stage.parameters()) for stage in net.stages])
+    return [
+        {"accuracy": a, "macs": round(m), "params": int(p)}
+        for a, m, p in zip(finished.test.stage_accuracy, finished.test.macs, params, strict=True)
+    ]
+
+
+def _point(target: str, rule: ExitRule, finished: FinishedSteps) -> Content:
+    chosen, measured = (operating_point(table, rule, target) for table in (finished.calibrate, finished.test))
+    return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
+
+
+def _search(finished: FinishedSteps, strategy: str) -> Content:
+    scores, shared = [entry.score for entry in finished.entries], finished.training_seconds("shared")
+    return {
+        "evaluations": len(scores),
+        "seconds": shared + finished.seconds["search"],
+        "shared_seconds": shared,
+        "trial_seconds": finished.trial_seconds,
+        "strategy": strategy,
+        "rewards": [score.reward for score in scores],
+        "accuracies": [score.accuracy for score in scores],
+        "macs": [score.mean_macs for score in scores],
+    }
+
+
+def _training(finished: FinishedSteps) -> Content:
+    history = finished.history["train"]
+    return {
+        "epochs": len(history),
+        "seconds": finished.training_seconds("train"),
+        "history": [_epoch(record) for record in history],
+    }
+
+
+def _epoch(record: EpochRecord) -> Content:
     return {
         "epoch": record.epoch,
         "loss": record.loss,
@@ -122,35 +161,7 @@ def _epoch(record: EpochRecord) -> dict[str, object]:
     }
 
 
-def _stages(run: Run, test: ExitTable) -> list[dict[str, object]]:
-    net = trained(run)
-    params = np.cumsum([sum(p.numel() for p in stage.parameters()) for stage in net.stages])
-    return [
-        {"accuracy": a, "macs": round(m), "params": int(p)}
-        for a, m, p in zip(test.stage_accuracy, test.macs, params, strict=True)
-    ]
-
-
-def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -> dict[str, object]:
-    chosen, measured = operating_point(calibrate, rule, target), operating_point(test, rule, target)
-    return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
-
-
-def _search(run: Run, entries: list[Entry], shared_seconds: float, searching: float) -> dict[str, object]:
-    return {
-        "evaluations": len(entries),
-        "seconds": shared_seconds + searching,
-        "shared_seconds": shared_seconds,
-        "trial_seconds": trial_seconds(run),
-        "strategy": run.settings.search.strategy,
-        "rewards": [entry.score.reward for entry in entries],
-        "accuracies": [entry.score.accuracy for entry in entries],
-        "macs": [entry.score.mean_macs for entry in entries],
-    }
-
-
-def _plan(run: Run) -> dict[str, object]:
-    plan = Plan.load(run.finished("plan.json"))
+def _plan(plan: Plan, graph: ChannelGraph) -> Content:
     couplings = [
         {
             "name": coupling.name,
@@ -158,26 +169,7 @@ def _plan(run: Run) -> dict[str, object]:
             "widths": plan.widths[coupling.name],
             "channels": len(coupling.units) * coupling.channels_per_unit,
         }
-        for coupling in run.graph.couplings
+        for coupling in graph.couplings
         if coupling.name in plan.widths
     ]
     return {"num_stages": plan.num_stages, "couplings": couplings, "indicators": dict(plan.indicators)}
-
-
-def _galleries(run: Run) -> tuple[Gallery | None, Gallery | None]:
-    """Test images that leave first and last under the first rule, the surest and the least sure."""
-    found = rules(run)
-    if not found:
-        return None, None
-    test = ExitTable.load(run.finished("test.npz"))
-    outcomes = decide(test, next(iter(found.values())))
-    order = np.argsort(-test.scores[0])
-    data = run.splits.test
-
-    def gallery(indices: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Gallery:
-        captions = tuple(data.class_names[int(data.labels[i])] for i in indices)
-        return Gallery(data.images[torch.from_numpy(indices.copy())].cpu().numpy(), captions)
-
-    first = order[outcomes.stages[order] == 0][:_SHOWN]
-    last = order[outcomes.stages[order] == test.num_stages - 1][::-1][:_SHOWN]
-    return gallery(first), gallery(last)

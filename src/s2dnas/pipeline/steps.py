@@ -1,25 +1,24 @@
-"""What the steps of a run do, by name."""
+"""The steps of a run, by name and in order."""
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from s2dnas.pipeline.exits import answer_test, set_thresholds
-from s2dnas.pipeline.reporting import compile_report
-from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.search import find_plan
-from s2dnas.pipeline.training import train_control, train_plan, train_static
+if TYPE_CHECKING:
+    from s2dnas.pipeline.run import Run
 
-_ACTIONS: dict[str, Callable[[Run], None]] = {
-    "static": train_static,
-    "search": find_plan,
-    "train": train_plan,
-    "control": train_control,
-    "calibrate": set_thresholds,
-    "evaluate": answer_test,
-    "report": compile_report,
+STEPS = {
+    "static": "training.train_static",
+    "search": "search.find_plan",
+    "train": "training.train_plan",
+    "control": "training.train_control",
+    "calibrate": "exits.set_thresholds",
+    "evaluate": "exits.answer_test",
+    "report": "reporting.compile_report",
 }
+"""Which function of this package does each step; its module is imported then, so that the names cost nothing."""
 
 
-def do(run: Run, step: str) -> None:
-    """Do one step of ``pipeline.STEPS``; the run's settings may leave ``control`` out."""
-    if step != "control" or run.settings.control:
-        _ACTIONS[step](run)
+def do(run: "Run", step: str) -> None:
+    """Do one of the ``STEPS``; a training or a search that was stopped goes on."""
+    module, _, function = STEPS[step].partition(".")
+    getattr(import_module(f"{__package__}.{module}"), function)(run)

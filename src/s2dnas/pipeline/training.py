@@ -11,7 +11,6 @@ from s2dnas.evaluation.collect import collect, static_accuracy
 from s2dnas.masked.features import Features
 from s2dnas.masked.interpreter import nothing
 from s2dnas.masked.shared import MaskedNet, SharedNet, static_network
-from s2dnas.pipeline.networks import chosen
 from s2dnas.pipeline.run import Run
 from s2dnas.space.profiles import draw_around_a_profile
 from s2dnas.training.loop import TrainingTask, fit, unprepared
@@ -25,17 +24,18 @@ Prepare = Callable[[float], None]
 
 def train_static(run: Run) -> None:
     """Train the static network, or finetune the given weights; no epochs leave them as they are."""
-    _fit_static(run, "static", run.new_static(), run.settings.static)
+    _fit_static(run, "static", run.statics.new(), run.settings.static)
 
 
 def train_control(run: Run) -> None:
-    """Train the static network on, for as many epochs as the dynamic one got, to compare."""
-    _fit_static(run, "control", run.trained_static("static"), run.settings.continued)
+    """Train the static network on, for as many epochs as the dynamic one got, if the settings ask for a control."""
+    if run.settings.control:
+        _fit_static(run, "control", run.statics.after("static"), run.settings.continued)
 
 
 def train_shared(run: Run, shared: SharedNet) -> None:
     """Train the shared network, each step on a plan that is drawn from the space."""
-    space = run.space
+    space = run.study.space
 
     def loss(net: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
@@ -64,9 +64,9 @@ class FeatureLoss(PlanLoss):
 
     def __init__(self, run: Run, net: MaskedNet) -> None:
         super().__init__(run)
-        net.before = self._own = Features(run.graph)
-        self._teacher = static_network(run.graph).to(run.fabric.device)
-        self._teacher.before = self._static = Features(run.graph)
+        net.before = self._own = Features(run.study.graph)
+        self._teacher = static_network(run.study.graph).to(run.fabric.device)
+        self._teacher.before = self._static = Features(run.study.graph)
 
     def __call__(self, net: nn.Module, x: Tensor, y: Tensor, _: torch.Generator) -> Tensor:
         """The scalar that the training loop minimises, for images (N, C, H, W) and labels (N,)."""
@@ -81,7 +81,8 @@ class FeatureLoss(PlanLoss):
 
 def train_plan(run: Run) -> None:
     """Train the network of the plan."""
-    fit_plan(run, "train", chosen(run), run.settings.train)
+    net = run.networks.starting(run.networks.plan(), run.settings.start)
+    fit_plan(run, "train", net, run.settings.train)
 
 
 def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
@@ -91,7 +92,7 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
 
     def validate() -> dict[str, float]:
         net.keep = 0.0
-        accuracies = collect(net, run.plain(run.splits.search)).stage_accuracy
+        accuracies = collect(net, run.feed.plain(run.feed.splits.search)).stage_accuracy
         return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
 
     def prepare(progress: float) -> None:
@@ -105,7 +106,7 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
 
 def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
     def validate() -> dict[str, float]:
-        return {"accuracy": static_accuracy(model, run.plain(run.splits.search))}
+        return {"accuracy": static_accuracy(model, run.feed.plain(run.feed.splits.search))}
 
     fit_step(run, step, model, recipe, LabelLoss(run.settings.loss.label_smoothing), validate)
 
@@ -120,13 +121,13 @@ def fit_step(
     prepare: Prepare = unprepared,
 ) -> None:
     """Train a module on the run's training split, or go on with it; its state is kept in the step's folder."""
-    batches, count = run.training(recipe.batch_size)
+    batches, count = run.feed.training(recipe.batch_size)
     fit(
         TrainingTask(module, loss, batches, count, validate, prepare),
         recipe,
         fabric=run.fabric,
-        checkpoint=run.checkpoint(step),
-        seed=run.seed(step),
+        checkpoint=run.folder.checkpoint(step),
+        seed=run.seeds.of(step),
         on_progress=lambda progress: run.watch(step, progress),
     )
 
@@ -137,5 +138,5 @@ def _taught(run: Run, logits: Tensor, images: Tensor, labels: Tensor, progress: 
     teacher: Tensor | None = None
     if weights.distillation > 0:
         with torch.no_grad(), run.fabric.autocast():
-            teacher = run.static(images)
+            teacher = run.statics.trained(images)
     return multi_exit_loss(logits, labels, teacher, weights, progress)

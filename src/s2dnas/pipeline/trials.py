@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from s2dnas.artifacts import write_json
-from s2dnas.pipeline.networks import built, starting
-from s2dnas.pipeline.run import CHECKPOINT, Run
+from s2dnas.pipeline.folder import CHECKPOINT, RunFolder
+from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import fit_plan
 from s2dnas.search.journal import Entry, Score
 from s2dnas.search.loop import best_entry
@@ -16,12 +16,12 @@ from s2dnas.training.checkpoint import read_history, training_seconds
 
 def train_finalist(run: Run, plan: Plan) -> MultiStageNet:
     """The network of a plan after its trial, which can be resumed."""
-    net = starting(run, plan, run.settings.start)
+    net = run.networks.starting(plan, run.settings.start)
     fit_plan(run, f"trials/{plan.key}", net, run.settings.search.trial)
-    return built(run, net)
+    return run.networks.built(net)
 
 
-def choose_finalist(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Plan], Score]) -> Plan:
+def choose_finalist(folder: RunFolder, finalists: Sequence[Entry], evaluate: Callable[[Plan], Score]) -> Plan:
     """The plan of the highest reward by ``evaluate``, after its trial. trials.json holds what was found."""
     if len(finalists) == 1:
         return finalists[0].plan
@@ -30,10 +30,10 @@ def choose_finalist(run: Run, finalists: Sequence[Entry], evaluate: Callable[[Pl
         {"plan": entry.plan.to_dict(), "before": asdict(entry.score), "after": asdict(trained.score)}
         for entry, trained in zip(finalists, after, strict=True)
     ]
-    write_json(run.folder / "trials.json", "trials", {"trials": found})
+    write_json(folder.path / "trials.json", "trials", {"trials": found})
     return best_entry(after).plan
 
 
-def trial_seconds(run: Run) -> float:
+def trial_seconds(folder: RunFolder) -> float:
     """How long the finalists were trained, all together."""
-    return sum(training_seconds(read_history(path)) for path in run.folder.glob(f"trials/*/{CHECKPOINT}"))
+    return sum(training_seconds(read_history(path)) for path in folder.path.glob(f"trials/*/{CHECKPOINT}"))
