@@ -9,7 +9,8 @@ import pytest
 import side_by_side
 from side_by_side import Job
 
-from s2dnas.comparison.settings import METHODS, load_comparison
+from s2dnas.comparison.registry import METHODS
+from s2dnas.comparison.settings import load_comparison
 
 CONFIG = Path(__file__).parents[2] / "configs" / "compare" / "resnet20-cifar10.toml"
 

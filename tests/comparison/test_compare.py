@@ -8,11 +8,12 @@ import pytest
 from torch import nn
 
 from command import s2dnas
-from s2dnas.comparison import contenders
-from s2dnas.comparison.compare import Comparison, MethodCurve, Static
+from s2dnas.comparison import multi_exit, registry
 from s2dnas.comparison.measured import Point
 from s2dnas.comparison.plot import visible
-from s2dnas.comparison.settings import METHODS, CompareSettings, load_comparison
+from s2dnas.comparison.record import Comparison, Control, MethodCurve
+from s2dnas.comparison.registry import METHODS
+from s2dnas.comparison.settings import CompareSettings, load_comparison
 from s2dnas.comparison.table import markdown
 from s2dnas.errors import SettingsError
 from s2dnas.exits import ExitTable
@@ -54,8 +55,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_method_has_a_contender() -> None:
-    assert tuple(contenders.CONTENDERS) == METHODS
+def test_all_methods_are_compared_unless_the_settings_name_some() -> None:
+    assert CompareSettings(model="net", data="data").methods == tuple(METHODS)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -87,7 +88,7 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
 
     for weights in (tmp_path / "out").rglob("*.safetensors"):
         weights.unlink()
-    monkeypatch.setattr(contenders, "CONTENDERS", dict.fromkeys(METHODS, not_again))
+    monkeypatch.setattr(registry, "METHODS", dict.fromkeys(METHODS, not_again))
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
@@ -103,7 +104,7 @@ def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidenc
         rates[step], smoothed[step] = recipe.learning_rate, getattr(loss, "label_smoothing", None)
         fit_step(run, step, module, recipe, loss, *others)
 
-    monkeypatch.setattr(contenders, "fit_step", observed)
+    monkeypatch.setattr(multi_exit, "fit_step", observed)
     monkeypatch.setattr(training, "fit_step", observed)
     methods = "methods=['naive-cascade', 'msdnet', 'msdnet-q']"
     small = ["msdnet_rate=0.07", "msdnet.blocks=2", "run.static.learning_rate=0.03", "run.loss.label_smoothing=0.2"]
@@ -133,7 +134,7 @@ def test_a_single_point_is_in_sight_and_a_search_is_accounted_for() -> None:
     found = Comparison(
         model="net",
         data="data",
-        static=(Static(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
+        static=(Control(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
         curves=(searched, single),
         not_applicable={},
         settings=CompareSettings(model="net", data="data").model_dump(mode="json"),

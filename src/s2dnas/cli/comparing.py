@@ -19,7 +19,8 @@ def compare_command(
     Example: s2dnas compare configs/compare/digits.toml --out runs/compare-digits
     """
     from s2dnas.cli.watching import stoppable, watching
-    from s2dnas.comparison.compare import compare, save
+    from s2dnas.comparison.compare import compare
+    from s2dnas.comparison.files import write_comparison
     from s2dnas.comparison.plot import plot
     from s2dnas.comparison.settings import load_comparison
     from s2dnas.comparison.table import markdown
@@ -28,6 +29,6 @@ def compare_command(
     with watching() as watch, stoppable(f"s2dnas compare {config} --out {out}"):
         for found in compare(settings, out, watch):
             table = markdown(found)
-            save(found, out, plot(found), table)
+            write_comparison(found, out, plot(found), table)
     typer.echo(table)
     typer.echo(f"plot: {out / 'compare.svg'}")
