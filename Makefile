@@ -21,13 +21,15 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry src benchmarks examples
+	$(BIN)/python -m pytest tests/test_structure.py
 
 # Plain `torch` is a CUDA build of several gigabytes on some platforms: keep one that is already there.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install -q $(TORCH)
-	$(BIN)/python -m pip install -q -e . --group dev
+	$(BIN)/python -m pip install -q -e '.[all]' --group dev
 	touch $@
 
 TORCH ?= torch==2.13.0

@@ -6,6 +6,7 @@ python benchmarks/orders.py runs/resnet20-cifar10-jpeg --epochs 1 --json results
 import argparse
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,11 @@ from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.training import PlanLoss
 from s2dnas.space.division import search_space
 from s2dnas.space.importance import IMPORTANCES, by_importance
 from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
+from s2dnas.training.stage_loss import StageLoss
 
 SHARES = (0.5, 0.25, 0.25)
 NORM_IMAGES = 4000
@@ -75,9 +76,9 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            TrainingTask(net, PlanLoss(run), batches, count),
+            TrainingTask(net, StageLoss(run.static, replace(run.settings.loss, features=0.0)), batches, count),
             recipe,
-            fabric=run.fabric,
+            compute=run.compute,
             checkpoint=checkpoint,
             seed=run.seeds.of("orders"),
         )

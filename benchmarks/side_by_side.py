@@ -7,8 +7,8 @@ last epochs. `s2dnas compare CONFIG --out OUT/NAME` then reads what is finished,
 the JSON files of that folder only.
 
 Where nothing can be installed, PYTHONPATH may name a folder that `pip install --target` filled on a machine of the same
-kind: s2dnas, pydantic, lightning-fabric, safetensors, kornia and datasets, with what they need beside torch, NumPy,
-Pillow and pyarrow. Nothing here draws or prints in colours, so matplotlib, typer and rich are not needed.
+kind: s2dnas, pydantic, safetensors, SciPy, kornia and datasets, with what they need beside torch, NumPy, Pillow and
+pyarrow. Nothing here draws or prints in colours, so matplotlib, typer and rich are not needed.
 """
 
 import argparse

@@ -56,30 +56,30 @@ def main() -> None:
         optimizer.step()
     static.eval()
 
-    traced = s2dnas.trace(static, train[:1])
-    graph = s2dnas.by_importance(s2dnas.analyse_channels(traced))  # the most important channels first
-    space = s2dnas.search_space(graph, num_stages=3, min_width=4)
-    plan = space.uniform([0.25, 0.25, 0.5])  # or a plan that a search found
-    net = s2dnas.build(graph, plan, s2dnas.reconstructed(graph, plan, train[:256]))
+    net = s2dnas.analyse(static, train[:1])
+    print(net)
+    space = net.space(num_stages=3, min_width=4)
+    student = net.trainable(space.uniform([0.25, 0.25, 0.5]), train[:256])  # or the plan that find_plan found
 
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
-    net.train()
-    for x, y in batches(train, train_labels, epochs=4):
-        with torch.no_grad():
-            teacher = static(x)
+    loss, steps = s2dnas.StageLoss(), 4 * (len(train) // 64 + 1)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=3e-3)
+    student.train()
+    for step, (x, y) in enumerate(batches(train, train_labels, epochs=4)):
         optimizer.zero_grad()
-        s2dnas.multi_exit_loss(net(x), y, teacher, s2dnas.LossWeights(distillation=0.5)).backward()
+        loss(student, x, y, s2dnas.Moment(step / steps)).backward()
         optimizer.step()
 
-    table = s2dnas.collect(net, [(calibrate, calibrate_labels)])
-    rule = s2dnas.for_budget(s2dnas.frontier(table), macs=0.4 * graph.macs)
-    predictions, stages = s2dnas.predict(net, rule, test)
+    dynamic = net.build(student)
+    rule = s2dnas.calibrate(dynamic, [(calibrate, calibrate_labels)], budget=0.4)
+    answers = dynamic.predict(test, rule)
 
-    right = float((predictions == test_labels.numpy()).mean())
+    right = float((answers.labels == test_labels).double().mean())
     before = float((static(test).argmax(-1) == test_labels).double().mean())
-    cost = float(np.mean(np.array(net.macs)[stages])) / graph.macs
-    print(f"static: {before:.1%} right at {graph.macs / 1e6:.2f} M macs; {space.size:,} plans in the search space")
-    print(f"dynamic: {right:.1%} right at {cost:.0%} of them; {np.bincount(stages, minlength=3)} leave at each stage")
+    leaving = torch.bincount(answers.stages, minlength=3).tolist()
+    print(f"static: {before:.1%} right at {net.static_macs / 1e6:.2f} M macs; {space.size:,} plans in the search space")
+    print(
+        f"dynamic: {right:.1%} right at {answers.macs.mean() / net.static_macs:.0%} of them; {leaving} leave per stage"
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +13,31 @@ import pytest
 from safetensors.torch import save_model
 
 from command import s2dnas
-from s2dnas import cli
 from s2dnas.cli import runs
-from s2dnas.models.resnet import resnet20
+from s2dnas.models.registry import create_model
 from s2dnas.pipeline import opening
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import load_settings
 from s2dnas.pipeline.start import Start
 from s2dnas.space.plan import Plan
-from s2dnas.training.checkpoint import load_checkpoint
+from s2dnas.training.checkpoint import load_checkpoint, read_history
+from small_run import SETTINGS, write_net
 
 SHARED = ["search.weights=shared", "start=shared"]
-TINY = ["static.epochs=2", "shared.epochs=2", "train.epochs=2", "search.evaluations=6", "search.batch=3"]
-PLAIN = [*TINY, "space.min_width=4", "data.limit=400", "augmentation.flip=false", "search.norm_images=64"]
+PLAIN = [*SETTINGS, "search.evaluations=6", "search.batch=3"]
 SMALL = [*PLAIN, *SHARED]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
-    return s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(folder), *SMALL)
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_net(tmp_path_factory.mktemp("net"))
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "whole"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        assert run(monkeypatch, folder) == 0
+        assert s2dnas(monkeypatch, "run", model, "digits", "--out", str(folder), *SMALL) == 0
     return folder
 
 
@@ -56,26 +54,29 @@ class Killed(BaseException):
     """What no step catches."""
 
 
-@pytest.mark.parametrize(("step", "after"), [("shared", 3), ("search", 2), ("search", 5), ("train", 4)])
-def test_a_stopped_run_ends_as_the_uninterrupted_one(
-    step: str, after: int, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_is_stopped_in_every_step_ends_as_the_uninterrupted_one(
+    model: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_run, heard = opening.open_run, []
-
-    def stop(name: str, _: object) -> None:
-        heard.append(name)
-        if heard.count(step) == after:
-            raise Killed
+    open_run, stops = opening.open_run, [("static", 1), ("shared", 4), ("search", 2), ("search", 3), ("train", 4)]
 
     def watched(folder: Path, start: Start | None, _: object) -> Run:
+        heard: list[str] = []
+
+        def stop(name: str, _: object) -> None:
+            heard.append(name)
+            if stops and (name, heard.count(name)) == stops[0]:
+                stops.pop(0)
+                raise Killed
+
         return open_run(folder, start, stop)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(opening, "open_run", watched)
-        patch.setattr(sys, "argv", ["s2dnas", "run", "resnet20", "digits", "--out", str(tmp_path), *SMALL])
+    monkeypatch.setattr(opening, "open_run", watched)
+    command = ["run", model, "digits", "--out", str(tmp_path), *SMALL]
+    while stops:
         with pytest.raises(Killed):
-            cli.main()
-    assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
+            s2dnas(monkeypatch, *command)
+        command = ["resume", str(tmp_path)]
+    assert s2dnas(monkeypatch, *command) == 0
     assert Plan.load(tmp_path / "plan.json") == Plan.load(finished / "plan.json")
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert ours["stages"] == theirs["stages"]
@@ -94,27 +95,30 @@ def test_ctrl_c_says_how_to_go_on(
     assert "s2dnas resume" in capsys.readouterr().out
 
 
-def kill_when(ready: Callable[[], bool], folder: Path, *arguments: str) -> None:
-    """Start a command, and kill -9 it as soon as the run folder is as wanted."""
-    process = subprocess.Popen([sys.executable, "-m", "s2dnas.cli", *arguments])
-    deadline = time.monotonic() + 120
-    while not ready():
-        assert process.poll() is None, f"ended before it could be killed; {folder} holds {list(folder.iterdir())}"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+KILLED_AS_SOON_AS_IT_IS_THERE = """
+import os, signal, sys
+from s2dnas import artifacts, cli
+
+name, replace = sys.argv.pop(1), os.replace
+
+def last(source, target):
+    replace(source, target)
+    if str(target).endswith(name):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+artifacts.os.replace = last
+cli.main()
+"""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
 def test_a_killed_run_ends_as_the_uninterrupted_one(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal, trained = tmp_path / "journal.jsonl", tmp_path / "train" / "checkpoint.safetensors"
-    start = ("run", "resnet20", "digits", "--out", str(tmp_path), *SMALL)
-    kill_when(lambda: journal.exists() and journal.stat().st_size > 0, tmp_path, *start)
-    assert not (tmp_path / "plan.json").exists()
-    kill_when(trained.exists, tmp_path, "resume", str(tmp_path))
+    start = ("train/checkpoint.safetensors", "run", model, "digits", "--out", str(tmp_path), *SMALL)
+    done = subprocess.run([sys.executable, "-c", KILLED_AS_SOON_AS_IT_IS_THERE, *start], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(read_history(tmp_path / "train" / "checkpoint.safetensors")) == 1
     assert not (tmp_path / "calibrate.npz").exists()
     assert s2dnas(monkeypatch, "resume", str(tmp_path)) == 0
     assert Plan.load(tmp_path / "plan.json") == Plan.load(finished / "plan.json")
@@ -122,12 +126,14 @@ def test_a_killed_run_ends_as_the_uninterrupted_one(
     assert ours["operating_points"] == theirs["operating_points"]
 
 
-def test_given_weights_are_used_as_they_are(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    net = resnet20(num_classes=10, in_channels=1)
+def test_given_weights_are_used_as_they_are(
+    model: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = create_model(model, num_classes=10, in_channels=1)
     load_checkpoint(finished / "static" / "checkpoint.safetensors", net)
     save_model(net, str(tmp_path / "weights.safetensors"))
     settings = [setting for setting in SMALL if not setting.startswith("static.epochs")]
-    arguments = ["run", "resnet20", "digits", "--weights", str(tmp_path / "weights.safetensors"), *settings]
+    arguments = ["run", model, "digits", "--weights", str(tmp_path / "weights.safetensors"), *settings]
     monkeypatch.chdir(tmp_path)
     assert s2dnas(monkeypatch, *arguments, "--out", "run") == 0
     ours, theirs = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path / "run", finished))
@@ -215,27 +221,27 @@ def test_what_stays_whole_is_told_with_its_line(
 
 
 def test_weights_for_other_classes_need_a_new_classifier_to_be_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_model(resnet20(num_classes=100, in_channels=1), str(tmp_path / "weights.safetensors"))
-    start = ["run", "resnet20", "digits", "--weights", str(tmp_path / "weights.safetensors"), "--until", "static"]
+    save_model(create_model(model, num_classes=100, in_channels=1), str(tmp_path / "weights.safetensors"))
+    start = ["run", model, "digits", "--weights", str(tmp_path / "weights.safetensors"), "--until", "static"]
     settings = [setting for setting in SMALL if not setting.startswith("static.epochs")]
     assert s2dnas(monkeypatch, *start, *settings, "--out", str(tmp_path / "run")) == 1
     assert "static.epochs=10" in capsys.readouterr().err
     assert s2dnas(monkeypatch, *start, *settings, "static.epochs=1", "--out", str(tmp_path / "run")) == 0
 
 
-def test_the_command_of_a_report_starts_the_same_run(finished: Path) -> None:
-    _, _, model, data, _, folder, *pairs = shlex.split(json.loads((finished / "report.json").read_text())["command"])
-    assert (model, data, Path(folder)) == ("resnet20", "digits", finished)
+def test_the_command_of_a_report_starts_the_same_run(model: str, finished: Path) -> None:
+    _, _, name, data, _, folder, *pairs = shlex.split(json.loads((finished / "report.json").read_text())["command"])
+    assert (name, data, Path(folder)) == (model, "digits", finished)
     assert load_settings(None, pairs) == load_settings(None, SMALL)
 
 
 def test_a_run_with_reconstructed_weights_copies_of_units_limits_and_finalists(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wider = ["space.copies=0.5", "search.finalists=2", "search.evaluations=20", "search.stage_limits=[0.2, 0.6]"]
-    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
+    assert s2dnas(monkeypatch, "run", model, "digits", "--out", str(tmp_path), *PLAIN, *wider) == 0
     report, without = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, finished))
     assert not (tmp_path / "shared").exists()
     assert report["static_control"]["epochs"] == 2
@@ -280,9 +286,9 @@ def test_settings_that_do_not_fit_together_are_refused(
 
 
 def test_limits_that_no_plan_keeps_are_told_with_the_nearest_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start = ["run", "resnet20", "digits", "--out", str(tmp_path / "run"), "--until", "search", *PLAIN]
+    start = ["run", model, "digits", "--out", str(tmp_path / "run"), "--until", "search", *PLAIN]
     assert s2dnas(monkeypatch, *start, "search.evaluations=2", "search.stage_limits=[0.001]") == 1
     assert "none of the 2 plans" in (said := capsys.readouterr().err)
     assert "the nearest has 0." in said
@@ -322,8 +328,8 @@ def test_bad_input_ends_in_a_sentence(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_started_otherwise_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert s2dnas(monkeypatch, "run", "resnet20", "digits", "--out", str(finished), "seed=1") == 1
+def test_a_folder_started_otherwise_is_refused(model: str, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert s2dnas(monkeypatch, "run", model, "digits", "--out", str(finished), "seed=1") == 1
 
 
 def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,7 +353,8 @@ def test_verify_proves_a_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect", "verify", "compare"]
+    "command",
+    ["run", "resume", "search", "train", "calibrate", "evaluate", "report", "inspect", "verify", "compare", "predict"],
 )
 def test_every_command_has_help_with_an_example(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

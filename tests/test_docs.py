@@ -1,10 +1,17 @@
 """What the documents quote is what the result files hold."""
 
 import json
+import re
+from functools import reduce
 from pathlib import Path
 from statistics import mean
 
 import pytest
+
+from s2dnas.artifacts import read_json
+from s2dnas.comparison.compare import Comparison
+from s2dnas.comparison.table import markdown
+from s2dnas.pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 REPORTS = sorted((ROOT / "results").glob("*/report.json"))
@@ -67,11 +74,32 @@ def test_exit_rules_are_quoted_as_they_are() -> None:
         assert f" {100 * row['promised']:.1f} / {100 * row['failed']:.1f} % |" in page
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "results").glob("compare-*/compare.md")), ids=lambda path: path.parent.name
-)
+COMPARISONS = sorted((ROOT / "results").glob("compare-*/compare.json"))
+
+
+def test_there_are_comparisons() -> None:
+    assert COMPARISONS
+
+
+@pytest.mark.parametrize("path", COMPARISONS, ids=lambda path: path.parent.name)
 def test_comparisons_are_quoted_as_they_are(path: Path) -> None:
-    table = path.read_text().split("\n\n")[0]
+    content = read_json(path, "compare")
+    kept = {name: content[name] for name in ("model", "data", "curves", "settings")}
+    reasons = {refused["method"]: refused["reason"] for refused in content["not_applicable"]}
+    found = Comparison.model_validate({**kept, "static": content["static"]["seeds"], "not_applicable": reasons})
+    table = markdown(found).split("\n\n")[0]
     assert table in _results()
-    measured = json.loads((path.parent / "compare.json").read_text())["curves"]
-    assert all(f"| {curve['method']} |" in table for curve in measured)
+    assert all(f"| {curve['method']} |" in table for curve in content["curves"])
+    assert f"results/{path.parent.name}/compare.svg" in _results()
+    assert path.with_suffix(".svg").exists()
+
+
+def test_the_training_page_quotes_the_defaults() -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    quoted = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+?) \|", page, re.MULTILINE))
+    defaults = Settings().model_dump(mode="json")
+    for name, default in quoted.items():
+        value = reduce(lambda section, key: section[key], name.split("."), defaults)
+        assert json.loads(default) == value, name
+    for section in ("train", "augmentation", "loss", "device"):
+        assert {f"{section}.{name}" for name in defaults[section]} <= set(quoted)

@@ -1,15 +1,51 @@
-"""The README's Python example runs as it stands."""
+"""The Python examples of the README and of the pages on the API and on saving run as they stand, but search less."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[1] / "README.md"
+import pytest
+
+ROOT = Path(__file__).parents[1]
 
 
-def test_the_python_example_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def examples(page: str) -> str:
+    """The Python examples of a page, one after the other."""
+    return "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+
+
+def run(code: str, page: str) -> dict[str, Any]:
+    """The names that code leaves behind."""
     names: dict[str, Any] = {}
-    exec(code, names)
-    assert names["net"](names["torch"].zeros(2, 3, 32, 32)).shape == (3, 2, 10)
-    assert names["predictions"].shape == names["stages"].shape == (64,)
+    exec(compile(code, page, "exec"), names)
+    return names
+
+
+def run_examples(page: str) -> dict[str, Any]:
+    """The names that the examples of a page with a search leave behind."""
+    code = examples(page)
+    assert "evaluations=200" in code
+    return run(code.replace("evaluations=200", "evaluations=2"), page)
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_examples("README.md")
+    torch, dynamic, rules = names["torch"], names["dynamic"], names["rules"]
+    assert dynamic(torch.zeros(2, 3, 32, 32)).shape == (3, 2, 10)
+    assert rules == {"default": names["rule"]}
+    assert names["answers"].labels.shape == names["answers"].stages.shape == (64,)
+
+
+def test_the_examples_of_the_api_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_examples("docs/python-api.md")
+    assert names["converted"].rule.num_stages == 3
+
+
+def test_the_example_of_the_page_on_saved_networks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run(examples("docs/saved-networks.md"), "docs/saved-networks.md")
+    assert names["answers"].labels.shape == (64,)
+    assert names["loaded"].info.class_names == ("cat", "dog", "owl")
+    assert (tmp_path / "network" / "network.json").exists()

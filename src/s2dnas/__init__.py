@@ -1,71 +1,29 @@
 """Turn a trained static CNN into a dynamic network: easy inputs leave early, hard ones go on.
 
-What most programs need is here by name; a module is imported when its name is first used.
+What most programs need is here by name, as listed in ``__init__.pyi``; a module is imported when its name is first
+used, so that ``import s2dnas`` costs nothing.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from s2dnas.calibration import for_accuracy, for_budget, frontier
-    from s2dnas.evaluation.collect import collect
-    from s2dnas.exits import ExitRule, ExitTable, decide
-    from s2dnas.graph.analysis import analyse_channels
-    from s2dnas.graph.trace import trace
-    from s2dnas.inherit.copies import with_copies
-    from s2dnas.inherit.reconstruct import reconstructed
-    from s2dnas.network.running import predict
-    from s2dnas.space.cost import cost_model
-    from s2dnas.space.division import search_space
-    from s2dnas.space.importance import by_importance
-    from s2dnas.space.plan import Plan
-    from s2dnas.staged.build import build
-    from s2dnas.training.losses import LossWeights, multi_exit_loss
-
-__version__ = "0.1.0"
-
-__all__ = [
-    "ExitRule",
-    "ExitTable",
-    "LossWeights",
-    "Plan",
-    "analyse_channels",
-    "build",
-    "by_importance",
-    "collect",
-    "cost_model",
-    "decide",
-    "for_accuracy",
-    "for_budget",
-    "frontier",
-    "multi_exit_loss",
-    "predict",
-    "reconstructed",
-    "search_space",
-    "trace",
-    "with_copies",
-]
-
-_HOMES = {
-    "evaluation.collect": ("collect",),
-    "network.running": ("predict",),
-    "calibration": ("for_accuracy", "for_budget", "frontier"),
-    "exits": ("ExitRule", "ExitTable", "decide"),
-    "graph.analysis": ("analyse_channels",),
-    "graph.trace": ("trace",),
-    "staged.build": ("build",),
-    "inherit.copies": ("with_copies",),
-    "inherit.reconstruct": ("reconstructed",),
-    "space.cost": ("cost_model",),
-    "space.division": ("search_space",),
-    "space.importance": ("by_importance",),
-    "space.plan": ("Plan",),
-    "training.losses": ("LossWeights", "multi_exit_loss"),
-}
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+from s2dnas.version import __version__ as __version__
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+def _homes() -> dict[str, str]:
+    """The module of each public name, read from the lines ``from MODULE import NAME as NAME`` of the stub."""
+    with open(f"{__file__.removesuffix('.py')}.pyi", encoding="utf-8") as stub:
+        words = [line.split() for line in stub if line.startswith("from ")]
+    return {name: module for _, module, _, name, *_ in words}
+
+
+_HOMES = _homes()
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from s2dnas.baselines.adaptive import adaptive_outcomes
@@ -20,7 +19,9 @@ from s2dnas.baselines.blockdrop_training import (
 from s2dnas.errors import ModelError, SettingsError
 from s2dnas.models.registry import create_model
 from s2dnas.models.resnet import ResNet
+from s2dnas.training.compute import Compute
 from s2dnas.training.loop import TrainingTask, fit
+from s2dnas.training.moment import Moment
 from s2dnas.training.recipe import Recipe
 
 IMAGE, CLASSES = (3, 8, 8), 2
@@ -95,17 +96,28 @@ def test_fewer_blocks_are_worth_more_if_the_answer_is_right() -> None:
     assert blockdrop_reward(logits, labels, kept, penalty=5.0).tolist() == [0.75, 1.0, -5.0]
 
 
+def test_the_reward_for_mixed_labels_is_the_expected_one() -> None:
+    logits, kept = torch.tensor([[2.0, 1.0, 0.0]] * 3), torch.tensor([[True, False]] * 3)
+    labels = torch.tensor([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.0, 0.0, 1.0]])
+    expected = [0.75, 0.25 * 0.75 - 0.75 * 5, -5.0]
+    assert blockdrop_reward(logits, labels, kept, penalty=5.0).tolist() == expected
+
+
+def beginning(seed: int) -> Moment:
+    """The first batch of a training."""
+    return Moment(0.0, torch.Generator().manual_seed(seed))
+
+
 def test_blocks_come_under_control_from_the_last_one_on() -> None:
-    loss = CurriculumLoss(BlockdropSettings(curriculum=0.5), num_batches=40)
-    assert [loss.controlled(4, seen) for seen in (0, 4, 5, 10, 15, 20, 39)] == [1, 1, 2, 3, 4, 4, 4]
+    loss = CurriculumLoss(BlockdropSettings(curriculum=0.5))
+    assert [loss.controlled(4, seen / 40) for seen in (0, 4, 5, 10, 15, 20, 39)] == [1, 1, 2, 3, 4, 4, 4]
 
 
 def test_in_the_curriculum_the_policy_alone_learns_and_early_blocks_are_left_alone() -> None:
     subject = net().train()
     subject.base.requires_grad_(False)
     images, labels = torch.randn(16, *IMAGE), torch.arange(16) % CLASSES
-    CurriculumLoss(BlockdropSettings(), 30)(subject, images, labels, torch.Generator().manual_seed(1)).backward()
-    assert int(subject.batches_seen) == 1
+    CurriculumLoss(BlockdropSettings())(subject, images, labels, beginning(1)).backward()
     bias = subject.policy.linear.bias.grad
     assert not bias[:2].any()
     assert bias[2] != 0
@@ -116,15 +128,14 @@ def test_in_the_curriculum_the_policy_alone_learns_and_early_blocks_are_left_alo
 def test_in_finetuning_gradients_reach_every_parameter() -> None:
     subject = net().train()
     images, labels = torch.randn(16, *IMAGE), torch.arange(16) % CLASSES
-    FinetuningLoss(BlockdropSettings())(subject, images, labels, torch.Generator().manual_seed(1)).backward()
+    FinetuningLoss(BlockdropSettings())(subject, images, labels, beginning(1)).backward()
     assert [n for n, p in subject.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_equal_generators_give_equal_losses() -> None:
     subject, images, labels = net(), torch.randn(4, *IMAGE), torch.arange(4) % CLASSES
     first, second, other = (
-        float(FinetuningLoss(BlockdropSettings())(subject, images, labels, torch.Generator().manual_seed(s)).detach())
-        for s in (1, 1, 2)
+        float(FinetuningLoss(BlockdropSettings())(subject, images, labels, beginning(s)).detach()) for s in (1, 1, 2)
     )
     assert first == second != other
 
@@ -133,17 +144,23 @@ def test_the_training_loop_trains_it_and_a_resumed_curriculum_knows_its_place(tm
     def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         return (bright_or_dark(generator) for _ in range(2))
 
-    settings, fabric = BlockdropSettings(), Fabric(accelerator="cpu", devices=1)
+    settings, compute = BlockdropSettings(), Compute(torch.device("cpu"))
     subject, resumed = net(), net()
+    heard: list[float] = []
+
+    def curriculum(learner: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        heard.append(moment.progress)
+        return CurriculumLoss(settings)(learner, images, labels, moment)
+
     for learner, epochs in ((subject, 1), (resumed, 2)):
         learner.base.requires_grad_(False)
-        objective = TrainingTask(learner, CurriculumLoss(settings, 4), batches, 2)
-        fit(objective, Recipe(epochs=epochs), fabric=fabric, checkpoint=tmp_path / "policy", seed=0)
-    assert (int(subject.batches_seen), int(resumed.batches_seen)) == (2, 4)
+        task = TrainingTask(learner, curriculum, batches, 2)
+        fit(task, Recipe(epochs=epochs), compute=compute, checkpoint=tmp_path / "policy", seed=0)
+    assert heard == [0.0, 0.5, 0.5, 0.75]
     resumed.base.requires_grad_(True)
-    objective = TrainingTask(resumed, FinetuningLoss(settings), batches, 2)
+    task = TrainingTask(resumed, FinetuningLoss(settings), batches, 2)
     before = resumed.base.steps[1].block.conv1.weight.detach().clone()
-    fit(objective, Recipe(epochs=1), fabric=fabric, checkpoint=tmp_path / "both", seed=0)
+    fit(task, Recipe(epochs=1), compute=compute, checkpoint=tmp_path / "both", seed=0)
     assert not torch.equal(before, resumed.base.steps[1].block.conv1.weight)
 
 
@@ -179,11 +196,11 @@ def test_it_learns_to_keep_the_one_block_that_matters() -> None:
     only_first = torch.tensor([[True, False, False]]).expand(32, -1)
     for kept, accuracy in ((every, 1.0), (only_first, 1.0), (~every, 0.5)):
         assert float((subject.base(images, kept).argmax(1) == labels).float().mean()) == accuracy
-    loss = CurriculumLoss(BlockdropSettings(penalty=2.0), 60)
+    loss = CurriculumLoss(BlockdropSettings(penalty=2.0))
     optimizer = torch.optim.Adam(subject.policy.parameters(), 1e-2)
-    for _ in range(60):
+    for step in range(60):
         optimizer.zero_grad()
-        loss(subject.train(), *bright_or_dark(generator), generator).backward()
+        loss(subject.train(), *bright_or_dark(generator), Moment(step / 60, generator)).backward()
         optimizer.step()
     outcomes = adaptive_outcomes(subject, [(images, labels)])
     assert (outcomes.predictions == outcomes.labels).mean() == 1.0

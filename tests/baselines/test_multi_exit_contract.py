@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,11 +20,11 @@ from s2dnas.exits import ExitRule, decide
 from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.models.resnet import ResNet
-from s2dnas.network.multi_exit import Carry, StagedNet
-from s2dnas.network.running import predict
+from s2dnas.network.staged_net import Carry, StagedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.staged.build import build
+from s2dnas.training.compute import Compute
 from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.recipe import Recipe
 
@@ -126,16 +125,16 @@ def test_macs_are_what_pytorch_counts(name: str) -> None:
 def test_gradients_reach_every_parameter(name: str) -> None:
     net, images, labels = made(name)
     net.train()
-    JointLoss()(net, images, labels, torch.Generator()).backward()
+    JointLoss()(net, images, labels).backward()
     assert [p for p, value in net.named_parameters() if value.grad is None or not value.grad.any()] == []
 
 
 @EVERY_NET
 def test_the_training_loop_lowers_the_loss(name: str, tmp_path: Path) -> None:
     net, images, labels = made(name)
-    objective = TrainingTask(net.float(), JointLoss(), lambda _: iter([(images.float(), labels)]), 1)
+    task = TrainingTask(net.float(), JointLoss(), lambda _: iter([(images.float(), labels)]), 1)
     recipe = Recipe(epochs=8, learning_rate=0.05, warmup_epochs=0)
-    history = fit(objective, recipe, fabric=Fabric(accelerator="cpu"), checkpoint=tmp_path / "checkpoint", seed=0)
+    history = fit(task, recipe, compute=Compute(torch.device("cpu")), checkpoint=tmp_path / "checkpoint", seed=0)
     assert history[-1].loss < history[0].loss
 
 
@@ -151,7 +150,9 @@ def test_deciding_on_the_table_is_what_really_stopping_does(name: str, fit: Fit)
     thresholds = [max(0.0, float(sorted(scores)[len(images) // 2]) - 1e-9) for scores in table.scores[:-1]]
     rule = ExitRule(scoring, tuple(thresholds))
     outcomes = decide(table, rule)
-    predictions, stages = predict(net, rule, images)
-    assert (predictions == outcomes.predictions).all()
-    assert (stages == outcomes.stages).all()
-    assert len(set(stages.tolist())) > 1
+    answers = net.predict(images, rule)
+    assert (answers.labels.numpy() == outcomes.predictions).all()
+    assert (answers.stages.numpy() == outcomes.stages).all()
+    assert (answers.macs.numpy() == outcomes.macs).all()
+    assert answers.scores.dtype == images.dtype
+    assert len(set(answers.stages.tolist())) > 1

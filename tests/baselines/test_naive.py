@@ -40,7 +40,7 @@ def test_training_the_copies_together_trains_each_as_if_it_were_alone() -> None:
     _, graph, images = captured()
     labels = torch.arange(4) % 3
     net = cascade(graph, CascadeSettings(widths=(0.5, 1.0))).train()
-    JointLoss()(net, images, labels, torch.Generator()).backward()
+    JointLoss()(net, images, labels).backward()
     alone = cascade(graph, CascadeSettings(widths=(0.5, 1.0))).train()
     logits, _ = alone.stage(0, images, ())
     torch.nn.functional.cross_entropy(logits, labels).backward()

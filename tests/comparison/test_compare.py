@@ -8,11 +8,11 @@ import pytest
 from torch import nn
 
 from command import s2dnas
-from s2dnas.comparison import multi_exit, registry
+from s2dnas.comparison import contenders
+from s2dnas.comparison.compare import Comparison, MethodCurve, Static
 from s2dnas.comparison.measured import Point
+from s2dnas.comparison.methods import METHODS
 from s2dnas.comparison.plot import visible
-from s2dnas.comparison.record import Comparison, Control, MethodCurve
-from s2dnas.comparison.registry import METHODS
 from s2dnas.comparison.settings import CompareSettings, load_comparison
 from s2dnas.comparison.table import markdown
 from s2dnas.errors import SettingsError
@@ -23,8 +23,14 @@ from s2dnas.pipeline.training import fit_step
 from s2dnas.training.recipe import Recipe
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "compare").rglob("*.toml"))
+RESNET = """
+from s2dnas.models.resnet import ResNet
+
+def make(num_classes, in_channels):
+    return ResNet(1, num_classes, in_channels)
+"""
+
 TINY = """
-model = "resnet20"
 data = "digits"
 seeds = [0]
 methods = ["naive-uniform", "lccl"]
@@ -33,6 +39,8 @@ data.limit = 300
 augmentation.flip = false
 static.epochs = 1
 train.epochs = 1
+search.evaluations = 2
+search.batch = 2
 space.copies = 0.5
 """
 
@@ -50,13 +58,15 @@ def make(num_classes, in_channels):
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("compare") / "tiny.toml"
-    path.write_text(TINY)
-    return path
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "net.py").write_text(RESNET)
+    (folder / "tiny.toml").write_text(f"model = '{folder / 'net.py'}:make'\n{TINY}")
+    return folder / "tiny.toml"
 
 
-def test_all_methods_are_compared_unless_the_settings_name_some() -> None:
-    assert CompareSettings(model="net", data="data").methods == tuple(METHODS)
+def test_every_method_has_a_contender() -> None:
+    assert all(callable(contenders.contender(method)) for method in METHODS)
+    assert len(set(METHODS.values())) == len(METHODS)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -88,11 +98,36 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
 
     for weights in (tmp_path / "out").rglob("*.safetensors"):
         weights.unlink()
-    monkeypatch.setattr(registry, "METHODS", dict.fromkeys(METHODS, not_again))
+    monkeypatch.setattr(contenders, "contender", not_again)
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
     assert "other settings" in capsys.readouterr().err
+
+
+def test_every_method_is_trained_and_measured_on_the_same_splits(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = [f"methods={list(METHODS)}", "msdnet.blocks=2", "msdnet.classifier_channels=16", "branchynet.channels=8"]
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), *small) == 0
+    found = json.loads((tmp_path / "compare.json").read_text())
+    assert found["not_applicable"] == []
+    curves = {curve["method"]: curve for curve in found["curves"]}
+    assert list(curves) == list(METHODS)
+    for method, curve in curves.items():
+        assert curve["epochs"] == (2 if method in ("msdnet", "msdnet-q", "lccl") else 1), method
+        assert curve["points"], method
+        assert all(0 < point["mean_macs"] < 5 * found["static"]["macs"] for point in curve["points"]), method
+        assert all(at["mean_macs"] <= 1.3 * at["budget"] * found["static"]["macs"] for at in curve["at_budgets"])
+    assert curves["s2dnas"]["search_seconds"] > 0
+    assert curves["blockdrop"]["accounts"].keys() == {"policy_of_static", "kept_of_blocks"}
+    tables = {name: ExitTable.load(tmp_path / "seed-0" / name / "test.npz") for name in ("branchynet", "msdnet")}
+    assert tables["branchynet"].confidence == "entropy"
+    assert tables["branchynet"].num_stages == 3
+    assert tables["branchynet"].labels.tolist() == tables["msdnet"].labels.tolist()
+    trained = {path.parent.name for path in (tmp_path / "seed-0").glob("*/checkpoint.safetensors")}
+    others = {"naive-uniform", "naive-cascade", "branchynet", "msdnet", "lccl", "blockdrop", "blockdrop-policy"}
+    assert trained == {"static", "control", "train", *others}
 
 
 def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidence(
@@ -104,7 +139,7 @@ def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidenc
         rates[step], smoothed[step] = recipe.learning_rate, getattr(loss, "label_smoothing", None)
         fit_step(run, step, module, recipe, loss, *others)
 
-    monkeypatch.setattr(multi_exit, "fit_step", observed)
+    monkeypatch.setattr(contenders, "fit_step", observed)
     monkeypatch.setattr(training, "fit_step", observed)
     methods = "methods=['naive-cascade', 'msdnet', 'msdnet-q']"
     small = ["msdnet_rate=0.07", "msdnet.blocks=2", "run.static.learning_rate=0.03", "run.loss.label_smoothing=0.2"]
@@ -134,7 +169,7 @@ def test_a_single_point_is_in_sight_and_a_search_is_accounted_for() -> None:
     found = Comparison(
         model="net",
         data="data",
-        static=(Control(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
+        static=(Static(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
         curves=(searched, single),
         not_applicable={},
         settings=CompareSettings(model="net", data="data").model_dump(mode="json"),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from s2dnas.data.sources import ImageData, load
+from s2dnas.data.sources import ImageData, load_data
 from s2dnas.errors import DataError, SettingsError
 
 
@@ -50,19 +50,19 @@ def image_folder(folder: Path, test_name: str) -> str:
 
 
 def test_digits_are_grey_and_use_the_whole_range() -> None:
-    source = load("digits")
+    source = load_data("digits")
     assert (len(source.train), len(source.test)) == (1437, 360)
     assert source.train.image_shape == (1, 8, 8)
     assert source.train.images.aminmax() == (0, 255)
     assert source.train.class_names == tuple("0123456789")
     counts = source.test.labels.bincount()
     assert counts.max() - counts.min() <= 2
-    assert torch.equal(load("digits").test.images, source.test.images)
-    assert load("digits", size=16).test.image_shape == (1, 16, 16)
+    assert torch.equal(load_data("digits").test.images, source.test.images)
+    assert load_data("digits", size=16).test.image_shape == (1, 16, 16)
 
 
 def test_a_folder_of_tables_loads_in_order(tmp_path: Path) -> None:
-    source = load(table_folder(tmp_path))
+    source = load_data(table_folder(tmp_path))
     assert source.train.class_names == ("cat", "dog")
     assert source.train.image_shape == (3, 4, 4)
     assert source.train.labels.tolist() == [0, 1] * 3
@@ -74,14 +74,14 @@ def test_a_folder_of_tables_loads_in_order(tmp_path: Path) -> None:
 def test_the_label_column_may_have_other_names_and_no_class_names(tmp_path: Path, label: str) -> None:
     write_table(tmp_path / "train.parquet", [picture()] * 3, [3, 8, 3], label, named=False)
     write_table(tmp_path / "test.parquet", [picture()], [8], label, named=False)
-    source = load(str(tmp_path))
+    source = load_data(str(tmp_path))
     assert source.train.class_names == ("3", "8")
     assert (source.train.labels.tolist(), source.test.labels.tolist()) == ([0, 1, 0], [1])
 
 
 @pytest.mark.parametrize("test_name", ["test", "val"])
 def test_an_image_folder_loads(tmp_path: Path, test_name: str) -> None:
-    source = load(image_folder(tmp_path, test_name))
+    source = load_data(image_folder(tmp_path, test_name))
     assert source.train.class_names == ("cat", "dog")
     assert source.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert source.train.images[:, 0, 1, 0].tolist() == [0, 10, 20, 1, 11, 21]
@@ -94,7 +94,7 @@ def test_an_image_folder_loads(tmp_path: Path, test_name: str) -> None:
 def test_images_are_grey_only_if_all_are(tmp_path: Path, train: str, test: str, channels: int) -> None:
     write_table(tmp_path / "train.parquet", [picture(train, 255)] * 2, [0, 1])
     write_table(tmp_path / "test.parquet", [picture(test, 255)], [0])
-    source = load(str(tmp_path))
+    source = load_data(str(tmp_path))
     for part in (source.train, source.test):
         assert part.image_shape == (channels, 4, 4)
         assert (part.images[:, :, 0] == 0).all()
@@ -105,7 +105,7 @@ def test_loading_is_silent_and_progress_bars_come_back(tmp_path: Path, capfd: py
     folder = table_folder(tmp_path)
     datasets.enable_progress_bars()
     capfd.readouterr()
-    load(folder)
+    load_data(folder)
     assert capfd.readouterr() == ("", "")
     assert not datasets.are_progress_bars_disabled()
 
@@ -114,8 +114,8 @@ def test_images_of_different_sizes_need_a_size(tmp_path: Path) -> None:
     write_table(tmp_path / "train.parquet", [picture(size=4), picture(size=6)], [0, 1])
     write_table(tmp_path / "test.parquet", [picture(size=5)], [0])
     with pytest.raises(DataError, match=r"2 sizes.*`size`"):
-        load(str(tmp_path))
-    source = load(str(tmp_path), size=8)
+        load_data(str(tmp_path))
+    source = load_data(str(tmp_path), size=8)
     assert source.train.image_shape == source.test.image_shape == (3, 8, 8)
 
 
@@ -123,16 +123,16 @@ def test_a_test_split_of_another_size_is_refused(tmp_path: Path) -> None:
     write_table(tmp_path / "train.parquet", [picture(size=4)], [0])
     write_table(tmp_path / "test.parquet", [picture(size=5)], [0])
     with pytest.raises(DataError, match=r"\(3, 4, 4\) in train but \(3, 5, 5\) in test"):
-        load(str(tmp_path))
+        load_data(str(tmp_path))
 
 
 def test_a_limit_keeps_some_images_with_their_labels(tmp_path: Path) -> None:
-    whole, some = load(table_folder(tmp_path)), load(str(tmp_path), limit=4)
+    whole, some = load_data(table_folder(tmp_path)), load_data(str(tmp_path), limit=4)
     assert (len(some.train), len(some.test)) == (4, 2)
     values = some.train.images[:, 0, 1, 0]
     assert len(set(values.tolist())) == 4
     assert torch.equal(some.train.labels, whole.train.labels[values.long()])
-    assert len(load("digits", limit=50).train) == 50
+    assert len(load_data("digits", limit=50).train) == 50
 
 
 def corrupt_image(folder: Path) -> str:
@@ -209,13 +209,13 @@ def deep_image(folder: Path) -> str:
 )
 def test_unusable_data_is_refused(tmp_path: Path, make: Callable[[Path], str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load(make(tmp_path))
+        load_data(make(tmp_path))
 
 
 @pytest.mark.parametrize("numbers", [{"size": 0}, {"limit": -1}])
 def test_numbers_must_be_positive(numbers: dict[str, int]) -> None:
     with pytest.raises(SettingsError, match="at least 1"):
-        load("digits", **numbers)
+        load_data("digits", **numbers)
 
 
 @pytest.mark.parametrize(

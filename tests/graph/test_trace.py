@@ -192,6 +192,7 @@ def test_a_wrapper_is_taken_off(wrap: Callable[[nn.Module], nn.Module]) -> None:
     assert set(trace(wrap(model), IMAGES).tensors.values()) == set(trace(model, IMAGES).tensors.values())
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")  # users still have such modules
 def test_a_scripted_module_is_refused() -> None:
     model = torch.jit.trace(nn.Sequential(nn.Conv2d(3, 4, 8), nn.Flatten()), IMAGES)
     with pytest.raises(ModelError, match=r"TorchScript.*give the nn\.Module"):

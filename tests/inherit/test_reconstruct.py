@@ -9,8 +9,8 @@ from oracle import Subject, error, random_plan, tiny
 from s2dnas.graph.trace import trace
 from s2dnas.inherit.reading import rows_read
 from s2dnas.inherit.reconstruct import least_squares, reconstructed
-from s2dnas.masked.interpreter import Interpreter, Mode
-from s2dnas.masked.masks import masked, stage_masks
+from s2dnas.masked.interpreter import Interpreter, Pass
+from s2dnas.masked.masks import masked_weights, stage_masks
 from s2dnas.masked.stagewise import Stagewise
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.plan import Plan
@@ -26,9 +26,9 @@ def images_for(net: Subject) -> Tensor:
 def with_statistics_of(net: Subject, plan: Plan, weights: Weights, images: Tensor) -> tuple[Weights, Tensor]:
     """Weights whose running statistics are those of the images, and their logits (S, N, K)."""
     own = Weights(*_copied(weights))
-    mode = Mode(training=False, momentum=1.0, batch_statistics=True)
+    how = Pass(training=False, momentum=1.0, batch_statistics=True)
     with torch.no_grad():
-        logits = Interpreter(net.graph).logits(images, own, Stagewise(net.graph, plan), mode)
+        logits = Interpreter(net.graph).logits(images, own, Stagewise(net.graph, plan), how)
     return own, logits
 
 
@@ -47,7 +47,7 @@ def setting(name: str) -> tuple[Subject, Plan, Weights, Tensor]:
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_it_answers_more_like_the_static_network_than_what_is_only_cut(name: str) -> None:
     net, plan, static, images = setting(name)
-    cut = masked(net.graph, static, stage_masks(net.graph, plan), keep=0.0)
+    cut = masked_weights(net.graph, static, stage_masks(net.graph, plan))
     fitted = reconstructed(net.graph, plan, images)
     with torch.no_grad():
         wanted = net.model(images)
@@ -61,7 +61,7 @@ def test_it_answers_more_like_the_static_network_than_what_is_only_cut(name: str
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_a_network_that_keeps_to_the_plan_already_stays_as_it_is(name: str) -> None:
     net, plan, static, images = setting(name)
-    cut = masked(net.graph, static, stage_masks(net.graph, plan), keep=0.0)
+    cut = masked_weights(net.graph, static, stage_masks(net.graph, plan))
     own, logits = with_statistics_of(net, plan, cut, images)
     last = Weights(own.body, (own.heads[-1], own.heads[-1]))
     fitted = reconstructed(net.graph, plan, images, last)
@@ -80,7 +80,7 @@ def test_it_keeps_to_the_plan_and_leaves_the_static_weights_alone(name: str) -> 
     fitted = reconstructed(net.graph, plan, images_for(net), static)
     assert all(torch.equal(static.body[key], value) for key, value in kept.body.items())
     assert fitted.body.keys() == static.body.keys()
-    again = masked(net.graph, fitted, stage_masks(net.graph, plan), keep=0.0)
+    again = masked_weights(net.graph, fitted, stage_masks(net.graph, plan))
     assert all(torch.equal(again.body[key], value) for key, value in fitted.body.items())
     assert torch.isfinite(build(net.graph, plan, fitted).eval()(net.images)).all()
 

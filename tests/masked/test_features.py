@@ -5,23 +5,20 @@ import torch
 
 from oracle import random_plan, tiny
 from s2dnas.masked.features import Features
-from s2dnas.masked.shared import MaskedNet, SharedNet
+from s2dnas.masked.mode import Mode
+from s2dnas.masked.shared import SharedNet
 from s2dnas.network.weights import static_weights
+from s2dnas.space.plan import Plan
 
 
-def masked(name: str, keep: float) -> MaskedNet:
+def noted(name: str, leak: float) -> dict[str, torch.Tensor]:
+    """What the layers of a plan's network read in one pass."""
     net = tiny(name)
     plan = random_plan(net.graph, 2, 1, seed=0)
     assert plan is not None
-    made = SharedNet(net.graph, static_weights(net.graph, 2)).at(plan).eval()
-    made.keep, made.before = keep, Features(net.graph)
-    return made
-
-
-def noted(net: MaskedNet, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    net(images)
-    assert isinstance(net.before, Features)
-    return net.before.take()
+    features = Features(net.graph)
+    SharedNet(net.graph, static_weights(net.graph, 2)).at(plan).eval()(net.images, Mode(leak=leak, observer=features))
+    return features.noted
 
 
 @pytest.mark.parametrize("name", ["residual", "vgg_bn", "inverted_residual", "dense"])
@@ -33,16 +30,20 @@ def test_a_plan_changes_features_and_what_lets_all_through_has_the_static_ones(n
     net.model(net.images)
     for hook in hooks:
         hook.remove()
-    static = noted(masked(name, keep=1.0), net.images)
+    static = noted(name, leak=1.0)
     assert static
     assert all(any(torch.equal(value, seen) for seen in read) for value in static.values())
-    of_plan = noted(masked(name, keep=0.0), net.images)
+    of_plan = noted(name, leak=0.0)
     assert of_plan.keys() == static.keys()
     assert any(not torch.equal(value, static[key]) for key, value in of_plan.items())
 
 
-def test_what_was_taken_is_not_taken_again() -> None:
-    net = masked("residual", keep=0.0)
-    assert noted(net, tiny("residual").images)
-    assert isinstance(net.before, Features)
-    assert not net.before.take()
+def test_an_observer_hears_of_its_own_pass_only() -> None:
+    net = tiny("residual")
+    masked = SharedNet(net.graph, static_weights(net.graph, 1)).at(Plan(1, {}, {})).eval()
+    features = Features(net.graph)
+    masked(net.images, Mode(observer=features))
+    before = dict(features.noted)
+    assert before
+    masked(2 * net.images)
+    assert all(torch.equal(value, before[name]) for name, value in features.noted.items())

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from oracle import error, random_plan, tiny
-from s2dnas.masked.shared import SharedNet, stage_masks
+from s2dnas.masked.masks import stage_masks
+from s2dnas.masked.mode import Mode
+from s2dnas.masked.shared import SharedNet
 from s2dnas.network.weights import static_weights
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import build
@@ -46,8 +48,7 @@ def test_momentum_one_takes_over_the_statistics_of_the_batch() -> None:
     shared, plan = shared_and_plan("residual")
     images = tiny("residual").images
     masked = shared.at(plan).train()
-    masked.momentum = 1.0
-    masked(images)
+    masked(images, Mode(momentum=1.0))
     stem = torch.nn.functional.conv2d(images, shared.weights().body["stem.0.weight"], padding=1)
     torch.testing.assert_close(masked.weights().body["stem.1.running_mean"], stem.mean((0, 2, 3)))
 
@@ -67,12 +68,11 @@ def test_forbidden_weights_fade_out() -> None:
     shared, plan = shared_and_plan("residual")
     with torch.no_grad():
         plain, static = shared(net.images, plan), net.model(net.images)
-        distances = [error(shared(net.images, plan, keep), plain) for keep in (1.0, 0.5, 0.1, 0.0)]
+        distances = [error(shared(net.images, plan, leak), plain) for leak in (1.0, 0.5, 0.1, 0.0)]
         assert distances == sorted(distances, reverse=True)
         assert distances[-1] == 0
         masked = shared.at(plan).eval()
-        masked.keep = 1.0
-        assert error(masked(net.images)[0], static) < 1e-9
+        assert error(masked(net.images, Mode(leak=1.0))[0], static) < 1e-9
 
 
 def test_a_mask_is_block_lower_triangular() -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 from oracle import error, random_plan, tiny
 from s2dnas.exits import ExitRule
 from s2dnas.masked.accumulate import accumulated
+from s2dnas.masked.mode import Mode
 from s2dnas.masked.shared import MaskedNet, SharedNet
-from s2dnas.network.running import predict
 from s2dnas.network.weights import static_weights
 from s2dnas.space.assignment import stage_of_units
 from s2dnas.staged.build import build
@@ -17,11 +17,11 @@ from s2dnas.staged.build import build
 NAMES = ["residual", "inverted_residual", "dense"]
 
 
-def masked(name: str, *, adds: bool = False) -> MaskedNet:
+def masked(name: str, *, accumulate_logits: bool = False) -> MaskedNet:
     net = tiny(name)
     plan = random_plan(net.graph, 3, 1, seed=1)
     assert plan is not None
-    return SharedNet(net.graph, static_weights(net.graph, 3), adds=adds).at(plan).eval()
+    return SharedNet(net.graph, static_weights(net.graph, 3), accumulate_logits=accumulate_logits).at(plan).eval()
 
 
 def test_added_logits_are_running_sums_through_which_only_the_own_stage_learns() -> None:
@@ -35,8 +35,8 @@ def test_added_logits_are_running_sums_through_which_only_the_own_stage_learns()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_built_network_adds_logits_as_the_masked_one_does(name: str) -> None:
-    net, own = tiny(name), masked(name, adds=True)
-    built = build(net.graph, own.plan, own.weights(), adds=True)
+    net, own = tiny(name), masked(name, accumulate_logits=True)
+    built = build(net.graph, own.plan, own.weights(), accumulate_logits=True)
     with torch.no_grad():
         expected = masked(name)(net.images).cumsum(0)
         assert error(own(net.images), expected) < 1e-9
@@ -44,22 +44,22 @@ def test_the_built_network_adds_logits_as_the_masked_one_does(name: str) -> None
 
 
 def test_samples_that_go_on_take_their_sums_with_them() -> None:
-    net, own = tiny("residual"), masked("residual", adds=True)
-    built = build(net.graph, own.plan, own.weights(), adds=True)
+    net, own = tiny("residual"), masked("residual", accumulate_logits=True)
+    built = build(net.graph, own.plan, own.weights(), accumulate_logits=True)
     images = net.images.repeat(4, 1, 1, 1) + torch.arange(12).view(-1, 1, 1, 1)
     with torch.no_grad():
         logits = built(images)
     sure = logits.softmax(-1).amax(-1)
     rule = ExitRule("max_probability", tuple(float(scores.median()) for scores in sure[:2]))
-    predictions, stages = predict(built, rule, images)
+    answers = built.predict(images, rule)
+    stages = answers.stages.numpy()
     assert len(set(stages.tolist())) > 1
-    assert np.array_equal(predictions, logits.argmax(-1).numpy()[stages, np.arange(len(stages))])
+    assert np.array_equal(answers.labels.numpy(), logits.argmax(-1).numpy()[stages, np.arange(len(stages))])
 
 
 def gradients(net: MaskedNet, images: Tensor, stage: int, share: float) -> dict[str, Tensor]:
-    net.carry_gradient = share
     net.zero_grad()
-    net(images)[stage].square().sum().backward()
+    net(images, Mode(carry_gradient=share))[stage].square().sum().backward()
     return {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
 
 

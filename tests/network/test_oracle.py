@@ -72,7 +72,7 @@ def test_every_stage_is_the_static_network_while_forbidden_weights_are_kept(name
     assert plan is not None
     with torch.no_grad():
         static = net.model(net.images)
-        logits = shared_net(net, 2)(net.images, plan, keep=1.0)
+        logits = shared_net(net, 2)(net.images, plan, leak=1.0)
         assert error(logits, torch.stack([static, static])) < TOLERANCE
 
 

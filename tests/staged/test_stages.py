@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nets import NETS
 from oracle import error, random_plan, stage_as_static, subject, tiny
 from s2dnas.errors import ModelError
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet, build

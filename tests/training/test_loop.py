@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from s2dnas.errors import TrainingError
 from s2dnas.training.checkpoint import EpochRecord, load_checkpoint
+from s2dnas.training.compute import Compute
 from s2dnas.training.loop import Progress, TrainingTask, fit
+from s2dnas.training.moment import Moment
 from s2dnas.training.recipe import Recipe
 
 RECIPE = Recipe(epochs=4, batch_size=8, learning_rate=0.1, warmup_epochs=0.5)
@@ -32,8 +33,8 @@ class Toy:
     images: Tensor
     labels: Tensor
 
-    def loss(self, module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        noise = 0.1 * torch.randn(images.shape, generator=generator)
+    def loss(self, module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        noise = 0.1 * torch.randn(images.shape, generator=moment.generator)
         return F.cross_entropy(module(images + noise), labels)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
@@ -45,13 +46,13 @@ class Toy:
             right = self.module(self.images).argmax(1) == self.labels
         return {"accuracy": float(right.float().mean())}
 
-    def objective(self) -> TrainingTask:
+    def task(self) -> TrainingTask:
         return TrainingTask(self.module, self.loss, self.batches, BATCHES, self.validate)
 
 
 @pytest.fixture(scope="module")
-def fabric() -> Fabric:
-    return Fabric(accelerator="cpu", devices=1)
+def compute() -> Compute:
+    return Compute(torch.device("cpu"))
 
 
 @pytest.fixture
@@ -80,8 +81,8 @@ def assert_same_weights(first: nn.Module, second: nn.Module) -> None:
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 
 
-def test_it_learns_a_separable_problem(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
-    history = fit(toy.objective(), replace(RECIPE, epochs=8), fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+def test_it_learns_a_separable_problem(toy: Toy, compute: Compute, tmp_path: Path) -> None:
+    history = fit(toy.task(), replace(RECIPE, epochs=8), compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert [record.epoch for record in history] == list(range(1, 9))
     assert history[-1].metrics == {"accuracy": 1.0}
     assert history[-1].loss < 0.5 * history[0].loss
@@ -89,24 +90,24 @@ def test_it_learns_a_separable_problem(toy: Toy, fabric: Fabric, tmp_path: Path)
     assert not toy.module.training
 
 
-def test_equal_seeds_give_equal_networks(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_networks(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     same, other = another(toy), another(toy)
-    first = fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "first", seed=1)
+    first = fit(toy.task(), RECIPE, compute=compute, checkpoint=tmp_path / "first", seed=1)
     torch.manual_seed(123)  # what the process did before does not matter
-    second = fit(same.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "second", seed=1)
-    third = fit(other.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "third", seed=2)
+    second = fit(same.task(), RECIPE, compute=compute, checkpoint=tmp_path / "second", seed=1)
+    third = fit(other.task(), RECIPE, compute=compute, checkpoint=tmp_path / "third", seed=2)
     assert what_counts(first) == what_counts(second)
     assert_same_weights(toy.module, same.module)
     assert what_counts(first) != what_counts(third)
 
 
-def test_the_global_generator_is_left_as_it_was(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_the_global_generator_is_left_as_it_was(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     before = torch.random.get_rng_state()
-    fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    fit(toy.task(), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_every_epoch_draws_anew(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_every_epoch_draws_anew(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     orders: list[list[int]] = []
     drops: list[Tensor] = []
 
@@ -115,29 +116,29 @@ def test_every_epoch_draws_anew(toy: Toy, fabric: Fabric, tmp_path: Path) -> Non
         drops.append(torch.rand(4))  # from the global generator, as dropout
         return toy.batches(generator)
 
-    fit(replace(toy.objective(), batches=batches), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    fit(replace(toy.task(), batches=batches), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert len({tuple(order) for order in orders}) == RECIPE.epochs
     assert len({tuple(drop.tolist()) for drop in drops}) == RECIPE.epochs
 
 
-def kill_in_batch(done: int, objective: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
+def kill_in_batch(done: int, task: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
     def on_progress(progress: Progress) -> None:
         if progress.done == done:
             raise KilledError
 
-    return objective, on_progress
+    return task, on_progress
 
 
-def kill_in_validation(epoch: int, objective: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
+def kill_in_validation(epoch: int, task: TrainingTask) -> tuple[TrainingTask, Callable[[Progress], None]]:
     calls = []
 
     def validate() -> dict[str, float]:
         calls.append(1)
         if len(calls) == epoch:
             raise KilledError
-        return objective.validate()
+        return task.validate()
 
-    return replace(objective, validate=validate), lambda _: None
+    return replace(task, validate=validate), lambda _: None
 
 
 @pytest.mark.parametrize(
@@ -158,27 +159,27 @@ def kill_in_validation(epoch: int, objective: TrainingTask) -> tuple[TrainingTas
     ids=["last", "average", "adamw"],
 )
 def test_killed_and_resumed_ends_as_uninterrupted(
-    toy: Toy, fabric: Fabric, tmp_path: Path, kill: Callable[..., object], when: int, finished: int, recipe: Recipe
+    toy: Toy, compute: Compute, tmp_path: Path, kill: Callable[..., object], when: int, finished: int, recipe: Recipe
 ) -> None:
     whole, resumed = another(toy), another(toy)
-    expected = fit(whole.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "whole", seed=5)
-    objective, on_progress = kill(when, toy.objective())  # type: ignore[misc]
+    expected = fit(whole.task(), recipe, compute=compute, checkpoint=tmp_path / "whole", seed=5)
+    task, on_progress = kill(when, toy.task())  # type: ignore[misc]
     with pytest.raises(KilledError):
-        fit(objective, recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=on_progress)
+        fit(task, recipe, compute=compute, checkpoint=tmp_path / "last", seed=5, on_progress=on_progress)
     assert (tmp_path / "last").exists() is (finished > 0)
     epochs: list[int] = []
 
     def count(progress: Progress) -> None:
         epochs.append((progress.done - 1) // BATCHES)
 
-    history = fit(resumed.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=5, on_progress=count)
+    history = fit(resumed.task(), recipe, compute=compute, checkpoint=tmp_path / "last", seed=5, on_progress=count)
     assert sorted(set(epochs)) == list(range(finished, RECIPE.epochs))
     assert what_counts(history) == what_counts(expected)
     assert_same_weights(resumed.module, whole.module)
 
 
 def test_the_average_of_the_weights_is_the_result_and_disturbs_nothing(
-    toy: Toy, fabric: Fabric, tmp_path: Path
+    toy: Toy, compute: Compute, tmp_path: Path
 ) -> None:
     plain, averaged = another(toy), another(toy)
     weights: list[Tensor] = []
@@ -187,9 +188,9 @@ def test_the_average_of_the_weights_is_the_result_and_disturbs_nothing(
         weights.append(plain.module[-1].weight.detach().clone())  # type: ignore[index]
 
     start = plain.module[-1].weight.detach().clone()  # type: ignore[index]
-    first = fit(plain.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "a", seed=1, on_progress=note)
+    first = fit(plain.task(), RECIPE, compute=compute, checkpoint=tmp_path / "a", seed=1, on_progress=note)
     recipe = replace(RECIPE, average=0.6)
-    second = fit(averaged.objective(), recipe, fabric=fabric, checkpoint=tmp_path / "b", seed=1)
+    second = fit(averaged.task(), recipe, compute=compute, checkpoint=tmp_path / "b", seed=1)
     assert [record.loss for record in first] == [record.loss for record in second]
     expected = start
     for steps, weight in enumerate(weights, start=1):
@@ -201,18 +202,23 @@ def test_the_average_of_the_weights_is_the_result_and_disturbs_nothing(
     assert_same_weights(loaded.module, averaged.module)
 
 
-def test_the_share_that_is_done_is_told_before_each_batch(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_the_share_that_is_done_is_told_before_each_batch(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     told: list[float] = []
-    fit(replace(toy.objective(), prepare=told.append), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        told.append(moment.progress)
+        return toy.loss(module, images, labels, moment)
+
+    fit(replace(toy.task(), loss=loss), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert told == [step / (RECIPE.epochs * BATCHES) for step in range(RECIPE.epochs * BATCHES)]
 
 
-def test_a_finished_training_is_only_loaded(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_a_finished_training_is_only_loaded(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     again = another(toy)
-    first = fit(toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    first = fit(toy.task(), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     progress: list[Progress] = []
     second = fit(
-        again.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
+        again.task(), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
     )
     assert second == first
     assert not progress
@@ -220,35 +226,35 @@ def test_a_finished_training_is_only_loaded(toy: Toy, fabric: Fabric, tmp_path: 
     assert_same_weights(again.module, toy.module)
 
 
-def test_progress_counts_batches_over_all_epochs(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
+def test_progress_counts_batches_over_all_epochs(toy: Toy, compute: Compute, tmp_path: Path) -> None:
     progress: list[Progress] = []
     history = fit(
-        toy.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
+        toy.task(), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1, on_progress=progress.append
     )
     total = RECIPE.epochs * BATCHES
     assert [(p.done, p.total) for p in progress] == [(done, total) for done in range(1, total + 1)]
     assert [p.loss for p in progress[BATCHES - 1 :: BATCHES]] == [record.loss for record in history]
 
 
-def test_the_loss_is_the_mean_over_images(fabric: Fabric, toy: Toy, tmp_path: Path) -> None:
-    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        del generator
+def test_the_loss_is_the_mean_over_images(compute: Compute, toy: Toy, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        del moment
         return 0 * module(images).sum() + labels.float().mean()
 
-    objective = replace(toy.objective(), loss=loss)
-    history = fit(objective, replace(RECIPE, epochs=1), fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    task = replace(toy.task(), loss=loss)
+    history = fit(task, replace(RECIPE, epochs=1), compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert history[0].loss == pytest.approx(float(toy.labels.float().mean()))
 
 
-def test_only_weight_matrices_decay(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
-    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        del labels, generator
+def test_only_weight_matrices_decay(toy: Toy, compute: Compute, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        del labels, moment
         return 0 * module(images).sum()
 
     frozen = toy.module[0].weight.requires_grad_(False)  # type: ignore[index]
     before = copy.deepcopy(dict(toy.module.named_parameters()))
     recipe = replace(RECIPE, epochs=1, momentum=0.0, weight_decay=0.1)
-    fit(replace(toy.objective(), loss=loss), recipe, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    fit(replace(toy.task(), loss=loss), recipe, compute=compute, checkpoint=tmp_path / "last", seed=1)
     factor = 1.0
     for batch in range(BATCHES):
         factor *= 1 - 0.1 * recipe.rate(batch / BATCHES)
@@ -261,34 +267,34 @@ def diverging_in(call: int, toy: Toy, value: float) -> TrainingTask:
     """From one batch on, the loss is ``value``."""
     calls: list[int] = []
 
-    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
         calls.append(1)
-        ordinary = toy.loss(module, images, labels, generator)
+        ordinary = toy.loss(module, images, labels, moment)
         return ordinary * value if len(calls) >= call else ordinary
 
-    return replace(toy.objective(), loss=loss)
+    return replace(toy.task(), loss=loss)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_stops_the_training(toy: Toy, fabric: Fabric, tmp_path: Path, value: float) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training(toy: Toy, compute: Compute, tmp_path: Path, value: float) -> None:
     good, resumed = another(toy), another(toy)
-    objective = diverging_in(2 * BATCHES + 2, toy, value)
+    task = diverging_in(2 * BATCHES + 2, toy, value)
     with pytest.raises(TrainingError, match=rf"loss is {value} in epoch 3, batch 2; .* lower the learning rate"):
-        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
-    expected = fit(good.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "good", seed=1)
+        fit(task, RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
+    expected = fit(good.task(), RECIPE, compute=compute, checkpoint=tmp_path / "good", seed=1)
     assert what_counts(load_checkpoint(tmp_path / "last", resumed.module)) == what_counts(expected[:2])
-    history = fit(resumed.objective(), RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+    history = fit(resumed.task(), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert what_counts(history) == what_counts(expected)
 
 
-def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(toy: Toy, fabric: Fabric, tmp_path: Path) -> None:
-    def loss(module: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        value = toy.loss(module, images, labels, generator)
+def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(toy: Toy, compute: Compute, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        value = toy.loss(module, images, labels, moment)
         done = int(toy.module[1].num_batches_tracked)  # type: ignore[index]
         # A root is finite at zero, its slope is not.
         return value + ((value - value.detach()).abs() if done < 2 * BATCHES else (0 * value).sqrt())
 
-    objective = replace(toy.objective(), loss=loss)
+    task = replace(toy.task(), loss=loss)
     with pytest.raises(TrainingError, match=r"is not finite after epoch 2; .* lower the learning rate"):
-        fit(objective, RECIPE, fabric=fabric, checkpoint=tmp_path / "last", seed=1)
+        fit(task, RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert len(load_checkpoint(tmp_path / "last", another(toy).module)) == 1

@@ -8,7 +8,10 @@ from scipy.special import log_softmax
 from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError
-from s2dnas.training.losses import LabelLoss, LossWeights, feature_distillation, multi_exit_loss
+from s2dnas.training.feature_distillation import feature_distillation
+from s2dnas.training.label_loss import LabelLoss
+from s2dnas.training.loss_weights import LossWeights
+from s2dnas.training.multi_exit_loss import multi_exit_loss
 
 Array = npt.NDArray[np.float64]
 STAGES, SAMPLES, CLASSES = 3, 5, 4
@@ -128,7 +131,7 @@ def test_label_smoothing_spreads_a_share_over_all_classes(logits: Tensor, labels
 
 
 def test_a_network_with_one_answer_learns_as_one_stage_does(logits: Tensor, labels: Tensor) -> None:
-    loss = LabelLoss(0.1)(nn.Identity(), logits[0], labels, torch.Generator())
+    loss = LabelLoss(0.1)(nn.Identity(), logits[0], labels)
     joint = multi_exit_loss(logits[:1], labels, None, LossWeights(label_smoothing=0.1))
     assert float(loss) == pytest.approx(float(joint), rel=1e-6)
 

@@ -1,4 +1,4 @@
-"""What networks offer that decide for each sample what to compute, but have one classifier."""
+"""The contract of networks that decide for each sample what to compute, and have one classifier."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ class Answer:
 
 
 class AdaptiveNet(nn.Module, ABC):
-    """A network whose cost depends on the sample: ``macs_bounds`` are the least and the most that one may cost.
+    """A network whose cost depends on the sample: ``macs_bounds`` are the least and the most macs of one.
 
-    ``static_macs`` is the cost of the network in which everything is computed and nothing decided.
+    ``static_macs`` is the cost of the network without its gates or policy, with everything computed.
     """
 
     macs_bounds: tuple[float, float]
@@ -38,7 +38,7 @@ class AdaptiveNet(nn.Module, ABC):
 
     @abstractmethod
     def accounts(self, outcomes: Outcomes) -> dict[str, float]:
-        """What the method's mean cost on samples is made of, by name."""
+        """Shares, by name, that make up the method's mean cost on samples."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, K)."""

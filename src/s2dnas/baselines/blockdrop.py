@@ -1,6 +1,6 @@
 """BlockDrop (Wu et al., CVPR 2018): a policy network sees the image once and says which residual blocks to run.
 
-``blockdrop_training`` holds how the policy is learnt. Ours: the base's batch norms keep their running statistics
+``blockdrop_training`` trains the policy. Our choice: the base's batch norms keep their running statistics
 all along, since those of a batch would mix samples that run a block with others that do not.
 """
 
@@ -12,20 +12,15 @@ from s2dnas.baselines.chain import image_for
 from s2dnas.baselines.residual_chain import ResidualChain
 from s2dnas.exits import Outcomes, mean_macs
 from s2dnas.models.resnet import ResNet
+from s2dnas.training.compute import at_least_single
 
 
 class BlockDropNet(AdaptiveNet):
-    """Images (N, C, H, W) to logits (N, K), by the blocks of ``base`` that ``policy`` keeps.
-
-    ``batches_seen`` counts training batches, so that a curriculum goes on where a killed training stopped.
-    """
-
-    batches_seen: Tensor
+    """Images (N, C, H, W) to logits (N, K), by the blocks of ``base`` that ``policy`` keeps."""
 
     def __init__(self, base: ResidualChain, policy: nn.Module, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.base, self.policy = base, policy
-        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
         self.eval()
         image = image_for(base, image_shape)
         self._macs_per_block = _block_macs(base, image)
@@ -41,7 +36,7 @@ class BlockDropNet(AdaptiveNet):
 
     def keep_probabilities(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to the probability (N, blocks) of keeping each block, in order."""
-        return torch.sigmoid(self.policy(x))
+        return torch.sigmoid(at_least_single(self.policy(x)))
 
     def run(self, x: Tensor, *, skip: bool) -> Answer:
         """Answer images (N, C, H, W), keeping each block whose probability is at least a half."""

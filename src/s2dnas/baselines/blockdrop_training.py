@@ -1,4 +1,4 @@
-"""How BlockDrop's policy is learnt: REINFORCE against its own greedy decisions, a curriculum, then joint finetuning.
+"""How BlockDrop's policy is trained: REINFORCE with a greedy baseline in a curriculum, then joint finetuning.
 
 A right answer is worth 1 - (share of blocks kept)^2, a wrong one minus a penalty. Blocks are drawn from probabilities
 that are moved towards a half; the reward of the decisions without any draw is the baseline.
@@ -13,6 +13,8 @@ from torch.nn import functional as F
 
 from s2dnas.baselines.blockdrop import BlockDropNet
 from s2dnas.errors import require
+from s2dnas.training.compute import at_least_single
+from s2dnas.training.moment import Moment
 
 
 @dataclass(frozen=True)
@@ -43,26 +45,23 @@ class BlockdropSettings:
 class CurriculumLoss:
     """The policy's loss; the last blocks come under its control first, the others are kept until it is their turn.
 
-    ``num_batches`` is the length of the whole training. Freeze the base for it: ``net.base.requires_grad_(False)``.
+    Freeze the base for it: ``net.base.requires_grad_(False)``.
     """
 
     settings: BlockdropSettings
-    num_batches: int
 
-    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """The scalar that the training loop minimises for a BlockDropNet, which counts the batch."""
+    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        """The scalar that the training loop minimises for a BlockDropNet."""
         own = cast(BlockDropNet, net)
-        controlled = self.controlled(own.base.num_blocks, int(own.batches_seen))
-        own.batches_seen.add_(1)
-        trial = _Trial.draw(own, images, self.settings.exploration, controlled, generator)
+        controlled = self.controlled(own.base.num_blocks, moment.progress)
+        trial = _Trial.draw(own, images, self.settings.exploration, controlled, moment.generator)
         with torch.no_grad():
-            logits = own.base(images, trial.drawn, True)
+            logits = at_least_single(own.base(images, trial.drawn, True))
         return trial.loss(own, images, labels, logits, self.settings.penalty)
 
-    def controlled(self, num_blocks: int, batches_seen: int) -> int:
+    def controlled(self, num_blocks: int, progress: float) -> int:
         """How many blocks, from the last, are under control: at first one, then evenly more."""
-        length = self.settings.curriculum * self.num_batches
-        return min(num_blocks, 1 + int(batches_seen / length * num_blocks))
+        return min(num_blocks, 1 + int(progress / self.settings.curriculum * num_blocks))
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,11 @@ class FinetuningLoss:
 
     settings: BlockdropSettings
 
-    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
         """The scalar that the training loop minimises for a BlockDropNet."""
         own = cast(BlockDropNet, net)
-        trial = _Trial.draw(own, images, self.settings.exploration, own.base.num_blocks, generator)
-        logits = own.base(images, trial.drawn)
+        trial = _Trial.draw(own, images, self.settings.exploration, own.base.num_blocks, moment.generator)
+        logits = at_least_single(own.base(images, trial.drawn))
         policy_loss = trial.loss(own, images, labels, logits.detach(), self.settings.finetuning_penalty)
         return policy_loss + F.cross_entropy(logits, labels)
 
@@ -106,7 +105,7 @@ class _Trial:
     def loss(self, net: BlockDropNet, images: Tensor, labels: Tensor, logits: Tensor, penalty: float) -> Tensor:
         """The self-critical policy gradient, as a loss, for the logits that the drawn blocks gave."""
         with torch.no_grad():
-            greedy = net.base(images, self.greedy, True)
+            greedy = at_least_single(net.base(images, self.greedy, True))
         advantage = blockdrop_reward(logits, labels, self.drawn, penalty) - blockdrop_reward(
             greedy, labels, self.greedy, penalty
         )
@@ -114,6 +113,10 @@ class _Trial:
 
 
 def blockdrop_reward(logits: Tensor, labels: Tensor, kept: Tensor, penalty: float) -> Tensor:
-    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one."""
-    share = kept.to(logits.dtype).mean(1)
-    return torch.where(logits.argmax(1) == labels, 1 - share**2, -penalty)
+    """(N,): 1 - (share of blocks kept)^2 for a right answer, ``-penalty`` for a wrong one.
+
+    For ``labels`` as probabilities (N, K) it is the expected reward.
+    """
+    share, answers = kept.to(logits.dtype).mean(1), logits.argmax(1)
+    right = labels.gather(1, answers[:, None])[:, 0] if labels.ndim == 2 else (answers == labels).to(share)
+    return right * (1 - share**2) - (1 - right) * penalty

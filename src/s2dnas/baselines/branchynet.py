@@ -1,7 +1,7 @@
 """BranchyNet (Teerapittayanon et al., ICPR 2016): classifiers at the side of any network, after some of its depth.
 
 It starts from the trained static network; train it with ``JointLoss(settings.alpha)`` and leave by entropy.
-Ours, since it must fit any network: where branches stand (in equal steps of macs, if not said otherwise) and what
+Our choice, since it must fit any network: where branches stand (in equal steps of macs, if not said otherwise) and what
 they are made of (convolutions of stride 2, one more for each branch nearer to the image, and global pooling).
 """
 
@@ -16,7 +16,7 @@ from s2dnas.baselines.cutting import CutPoint, at_depths, pieces
 from s2dnas.errors import require
 from s2dnas.graph.traced import Traced
 from s2dnas.models.init import he_normal
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 
 BRANCHYNET_CONFIDENCE = "entropy"
 
@@ -53,9 +53,9 @@ class BranchynetSettings:
 
 
 def branchynet(traced: Traced, settings: BranchynetSettings) -> StageChain:
-    """The captured network, with its weights, and branches with fresh ones; the carry is what the branch reads, too.
+    """The captured network, with its weights, and branches with fresh ones. The carry is what the branch reads.
 
-    Raises ModelError if too few feature maps are such that everything passes through them.
+    Raises ModelError if there are too few feature maps through which everything passes.
     """
     cuts = at_depths(traced, settings.places)
     trunk = pieces(traced, [cut.name for cut in cuts])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.network.counter import MacCounter
-from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.staged_net import Carry, StagedNet
 
 
 class StageChain(StagedNet):
@@ -31,7 +31,7 @@ class StageChain(StagedNet):
         return torch.stack(logits)
 
     def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-        """Run one stage on images (N, C, H, W) and what the stage before handed on."""
+        """Run one stage on images (N, C, H, W) and the carry of the stage before."""
         logits, carry = self.stages[index](x, *carry)
         return logits, carry
 

@@ -69,7 +69,7 @@ def pieces(traced: Traced, cuts: Sequence[str]) -> list[nn.Module]:
 
 
 def _macs_before(traced: Traced) -> dict[str, int]:
-    """Multiply-adds for one image up to and with each call, by name, counted while the network runs."""
+    """Multiply-adds for one image up to and including each call, by name, counted while the network runs."""
     floats = next(value for value in traced.values.values() if value.is_floating_point())
     values: dict[fx.Node, Any] = {}
     spent = {}
@@ -102,7 +102,7 @@ def _bottlenecks(traced: Traced) -> Iterator[fx.Node]:
 
 
 def _is_feature(traced: Traced, node: fx.Node) -> bool:
-    """Whether a value is a tensor that depends on the image; numbers depend on how many there are alone."""
+    """Whether a value is a tensor that depends on the image; numbers depend on the batch size alone."""
     constant = node.name in traced.constants or node.name in traced.tensors or node.name in traced.scalars
     return not constant and node.op != "output"
 
@@ -123,7 +123,7 @@ def _piece(traced: Traced, begin: str | None, end: str) -> nn.Module:
 def _write(traced: Traced, out: StageGraph, node: fx.Node, begin: str | None, written: Mapping[fx.Node, Any]) -> Any:
     """A value of the network in a piece: received, given, or computed."""
     if node.name == begin:
-        return out.take(node.name, 0)
+        return out.input(node.name, 0)
     if node.name == traced.image:
         return out.image
     if (name := traced.tensors.get(node.name)) is not None:
@@ -135,7 +135,7 @@ def _write(traced: Traced, out: StageGraph, node: fx.Node, begin: str | None, wr
 
 
 def _needed(end: fx.Node, begin: str | None) -> set[fx.Node]:
-    """Everything that a value is computed from, not going behind ``begin`` nor behind the number of samples."""
+    """Everything that a value is computed from, going back to ``begin`` and to the number of samples at most."""
     found, open_nodes = {end}, [end]
     while open_nodes:
         node = open_nodes.pop()

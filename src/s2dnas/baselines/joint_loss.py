@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
-from s2dnas.training.losses import LossWeights, multi_exit_loss
+from s2dnas.training.compute import at_least_single
+from s2dnas.training.loss_weights import LossWeights
+from s2dnas.training.moment import Moment
+from s2dnas.training.multi_exit_loss import multi_exit_loss
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class JointLoss:
     alpha: tuple[float, ...] = ()
     label_smoothing: float = 0.0
 
-    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, _: torch.Generator) -> Tensor:
+    def __call__(self, net: nn.Module, images: Tensor, labels: Tensor, moment: Moment | None = None) -> Tensor:  # noqa: ARG002
         """The scalar that the training loop minimises. Raises SettingsError if alpha is not one weight per exit."""
         weights = LossWeights(alpha=self.alpha, label_smoothing=self.label_smoothing)
-        return multi_exit_loss(net(images), labels, None, weights)
+        return multi_exit_loss(at_least_single(net(images)), labels, None, weights)

@@ -25,7 +25,7 @@ from s2dnas.models.resnet import BasicBlock, ResNet
 
 @dataclass(frozen=True)
 class LcclSettings:
-    """``gate``: "relu", or "hardtanh", which is cut off at 1, too. Raises SettingsError for another one."""
+    """``gate``: "relu", or "hardtanh", which is clipped at 1 as well. Raises SettingsError for another one."""
 
     gate: Literal["relu", "hardtanh"] = "relu"
 
@@ -45,7 +45,7 @@ class LcclNet(AdaptiveNet):
         he_normal(self)
         self.to(like.conv1.weight)
         image = image_for(self, image_shape)
-        # The convolutions are those of the given network, so what it does not cost is what the gates do.
+        # The convolutions are those of the given network, so the difference in cost is that of the gates.
         most, static, stem = (module_macs(net, image) for net in (self.gated, like, self.gated.stem))
         self.static_macs = float(static)
         self.gated_macs = float(static - stem - self.gated.linear.weight.numel())
@@ -60,9 +60,9 @@ class LcclNet(AdaptiveNet):
     def accounts(self, outcomes: Outcomes) -> dict[str, float]:
         """What gates save, in shares.
 
-        ``zero_fraction``: of the gated convolutions' multiply-adds, those at positions where the gate is zero.
-        ``saved_of_all_layers``: what remains of that when gates are paid, of the whole network's macs: our accounting.
-        ``saved_of_gated_layers``: the same of the gated convolutions' macs alone: the reference's accounting.
+        ``zero_fraction``: the share of the gated convolutions' macs at positions where the gate is zero.
+        ``saved_of_all_layers``: these less the macs of gates, as a share of the whole network's: our accounting.
+        ``saved_of_gated_layers``: the same as a share of the gated convolutions' macs: the reference's accounting.
         """
         spent = mean_macs(outcomes)
         return {

@@ -1,7 +1,7 @@
 """MSDNet for small images (Huang et al., ICLR 2018): dense connections at three scales, classifiers at the coarsest.
 
 Train it with ``JointLoss()`` and leave by max probability, with thresholds of the q-family or our own.
-Ours: the last pooling of a classifier is global, so that images need not be of 32x32.
+Our choice: the last pooling of a classifier is global, so that images need not be of 32x32.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from s2dnas.baselines.chain import StageChain
 from s2dnas.errors import require
 from s2dnas.models.init import he_normal
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 
 MSDNET_CONFIDENCE = "max_probability"
 
@@ -89,7 +89,7 @@ def msdnet(settings: MsdnetSettings, num_classes: int, image_shape: tuple[int, i
 
 
 class _Writer:
-    """Makes one layer after the other and knows how many scales and channels are left. Channels are for factor 1."""
+    """Makes one layer after the other and counts the scales and channels that are left. Channels are for factor 1."""
 
     def __init__(self, settings: MsdnetSettings) -> None:
         self._settings, self._channels, self._made = settings, settings.channels, 0

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from s2dnas.baselines.chain import StageChain
 from s2dnas.errors import require
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import build

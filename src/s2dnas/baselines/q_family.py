@@ -15,7 +15,7 @@ QS = tuple(np.geomspace(0.05, 20.0, 41).tolist())
 def q_rule(table: ExitTable, q: float) -> ExitRule:
     """Thresholds at which the samples of a table leave in shares proportional to q^k, k = 1 to S.
 
-    Stage after stage, the surest of those that are left leave; whoever ties with the last of them leaves, too.
+    Stage after stage, the surest of those that are left leave, and so do those that tie with the last of them.
     Raises SettingsError if q is not positive.
     """
     if not 0 < q < math.inf:
@@ -33,5 +33,5 @@ def q_rule(table: ExitTable, q: float) -> ExitRule:
 
 
 def q_family(table: ExitTable, qs: Sequence[float] = QS) -> list[ExitRule]:
-    """One rule per q, from cheap to dear if the qs rise. Raises SettingsError if a q is not positive."""
+    """One rule per q, from cheap to expensive if the qs rise. Raises SettingsError if a q is not positive."""
     return [q_rule(table, q) for q in qs]

@@ -13,7 +13,7 @@ from s2dnas.models.resnet import BasicBlock, ResNet
 
 
 class Block(nn.Module):
-    """A residual block that gives its shortcut alone where it is dropped."""
+    """A residual block that is its shortcut alone for samples that drop it."""
 
     def __init__(self, block: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Block(nn.Module):
 class ResidualChain(nn.Module):
     """Copies of a network's modules, in order; ``num_blocks`` of them may be dropped.
 
-    Raises ModelError for a network of a family whose residual blocks it does not know.
+    Raises ModelError for a network of a family whose residual blocks are not known here.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Choose an exit rule for a target from a frontier, and see what a frontier is worth on other samples."""
+"""Choose an exit rule for a target from a frontier, and measure a frontier on other samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def for_accuracy(frontier: Frontier, floor: float) -> ExitRule:
 def best_rule(frontier: Frontier, value: RuleValue, max_macs: float | None = None) -> ExitRule:
     """The rule of the highest ``value(accuracy (P,), macs (P,)) -> (P,)``, of those with mean cost <= ``max_macs``.
 
-    The cheapest of equals. Raises BudgetError if none is so cheap.
+    Of several with that value, the cheapest. Raises BudgetError if no rule costs so little.
     """
     count = len(frontier) if max_macs is None else _affordable(frontier, max_macs)
     return frontier.rule(int(np.argmax(value(frontier.accuracy[:count], frontier.macs[:count]))))
@@ -55,7 +55,7 @@ class RuleCurve:
 
 
 def rule_curve(frontier: Frontier, table: ExitTable, points: int = 200) -> RuleCurve:
-    """What at most ``points`` rules of a frontier, evenly spread over its cost, give on another table."""
+    """At most ``points`` rules of a frontier, evenly spread over cost, measured on another table."""
     thinned = frontier.thin(points)
     outcomes = [decide(table, thinned.rule(index)) for index in range(len(thinned))]
     return RuleCurve(np.array([mean_macs(o) for o in outcomes]), np.array([accuracy(o) for o in outcomes]))

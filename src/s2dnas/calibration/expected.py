@@ -1,7 +1,7 @@
-"""How likely each stage is right about each sample, expected from scores: a smoother account than right and wrong.
+"""The probability that each stage is right about each sample, estimated from its score.
 
-Whether one rule is better than another is a matter of few samples, and of chance, where answers are counted. A
-regression of right answers on scores tells the same with less noise; its sum over the samples is what was counted.
+Where answers are counted, two rules often differ by a few samples, that is, by chance. A regression of right answers
+on scores compares them with less noise; its sum over the samples is about the count.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from s2dnas.exits.table import ExitTable
 
 
 def expected_correct(table: ExitTable) -> FloatArray:
-    """(S, N): by a logistic regression per stage on its scores, and on how the stages before it answered."""
+    """(S, N), by a logistic regression per stage on its score, and on scores and answers of the stages before it."""
     inputs = [_features(table, stage) for stage in range(table.num_stages)]
     return np.stack(
         [logistic_probabilities(regression(own, right), own) for own, right in zip(inputs, table.correct, strict=True)]
@@ -21,7 +21,7 @@ def expected_correct(table: ExitTable) -> FloatArray:
 
 
 def _features(table: ExitTable, stage: int) -> FloatArray:
-    """(N, 1), later (N, 3): the score; the share of earlier stages that agree, and their mean score; as evidence."""
+    """(N, 1): the score; from stage 2 on (N, 3): also the share of earlier stages that agree, and their mean score."""
     own = _evidence(table.scores[stage])
     if not stage:
         return own[:, None]
@@ -30,8 +30,8 @@ def _features(table: ExitTable, stage: int) -> FloatArray:
 
 
 def _evidence(scores: FloatArray) -> FloatArray:
-    """log((1 + s) / (1 - s)): of a margin, the log-odds of the first class against the second if there are no others.
+    """log((1 + s) / (1 - s)): for a margin, the log-odds of the best class against the second, if there are no others.
 
-    Finite, and 0 for a score of 0, whose own log-odds would outweigh all other samples.
+    Unlike the log-odds of a score itself it is 0 for a score of 0, so no single sample outweighs the others.
     """
     return 2 * np.arctanh(np.minimum(scores, 1 - SMALLEST))

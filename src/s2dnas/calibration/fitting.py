@@ -1,4 +1,4 @@
-"""Fit what scores need on calibration samples, and score those samples as if they were new."""
+"""Fit temperatures and predictors to calibration samples, and score those samples as if they were new."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """What scores are made of: a measure, or a ``predictor`` of one of ``TARGETS``; with a ``temperature`` per stage.
+    """How scores are computed: a measure, or a ``predictor`` of one of ``TARGETS``; with a ``temperature`` per stage.
 
     ``surest``: a stage answers with the surest stage so far. Raises SettingsError if the target is unknown.
     """
@@ -35,7 +35,7 @@ class Fit:
 
     @property
     def learns(self) -> bool:
-        """Does it depend on samples?"""
+        """Whether anything is fitted to samples."""
         return self.temperature or self.predictor is not None
 
     def __call__(self, logits: FloatArray, labels: IntArray) -> AnyScoring:
@@ -54,10 +54,11 @@ def calibration_table(
     static: npt.ArrayLike | None = None,
     seen: npt.ArrayLike | None = None,
 ) -> ExitTable:
-    """The table of logits (S, N, K) by scores that are fitted to the same samples, or to those with indices ``seen``.
+    """The table of logits (S, N, K) with scores fitted to the same samples, or to those with indices ``seen``.
 
-    ``confidence`` is what these samples together gave, to be used on new ones. Their own scores, however, are by what
-    the other ``FOLDS`` - 1 parts of them gave: as good as a new sample's, so thresholds can be set on them.
+    Its ``confidence`` is fitted to all of these samples, for use on new ones. Their own scores are cross-fitted: each
+    of ``FOLDS`` folds is scored by what was fitted to the others, so they are no better than those of new samples, and
+    thresholds can be set on them.
     Raises DataError if there are fewer samples than folds.
     """
     values, answers = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
@@ -65,11 +66,11 @@ def calibration_table(
     if fit.learns and len(used) < FOLDS:
         raise DataError(f"fitting needs at least {FOLDS} calibration samples, got {len(used)}; hold out more")
     table = ExitTable.from_logits(values, answers, macs, fit(values[:, used], answers[used]), static)
-    return _as_if_new(table, fit, values, used) if fit.learns else table
+    return _cross_fitted(table, fit, values, used) if fit.learns else table
 
 
-def _as_if_new(table: ExitTable, fit: Fit, logits: FloatArray, used: IntArray) -> ExitTable:
-    """The table with each fold of the used samples answered by what the others of them gave."""
+def _cross_fitted(table: ExitTable, fit: Fit, logits: FloatArray, used: IntArray) -> ExitTable:
+    """The table with each fold of the used samples scored by what was fitted to the other folds."""
     scores, predictions = table.scores.copy(), table.predictions.copy()
     for fold in range(FOLDS):
         inside = used[fold::FOLDS]

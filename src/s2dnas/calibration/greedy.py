@@ -1,4 +1,4 @@
-"""Thresholds stage by stage on a grid, as they are often set: what optimising them jointly is compared with."""
+"""Thresholds set stage by stage on a grid, as is often done: the baseline for optimising them jointly."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from s2dnas.errors import SettingsError
 from s2dnas.exits.rule import NEVER, ExitRule
 from s2dnas.exits.table import ExitTable
 
-GRID = (*np.linspace(0, 1, 101).tolist(), NEVER)
+THRESHOLDS = (*np.linspace(0, 1, 101).tolist(), NEVER)
 LOSSES = tuple(np.geomspace(1e-3, 0.5, 41).tolist())
 
 
-def greedy_rule(table: ExitTable, loss: float, grid: Sequence[float] = GRID) -> ExitRule:
-    """The lowest thresholds that cost at most ``loss`` of the last stage's accuracy, the stages sharing it evenly.
+def greedy_rule(table: ExitTable, loss: float, grid: Sequence[float] = THRESHOLDS) -> ExitRule:
+    """The lowest thresholds that cost at most ``loss`` of the last stage's accuracy, an equal part for each stage.
 
-    When a stage's threshold is set, those of earlier stages are fixed, and all that stay go on to the last stage.
+    A stage's threshold is set with those of earlier stages fixed, as if all samples that stay left at the last stage.
     Raises SettingsError if the loss is negative.
     """
     if not loss >= 0:
@@ -33,5 +33,5 @@ def greedy_rule(table: ExitTable, loss: float, grid: Sequence[float] = GRID) -> 
 
 
 def greedy_family(table: ExitTable, losses: Sequence[float] = LOSSES) -> list[ExitRule]:
-    """One rule per loss, from dear to cheap if the losses rise."""
+    """One rule per loss, from expensive to cheap if the losses rise."""
     return [greedy_rule(table, loss) for loss in losses]

@@ -1,8 +1,8 @@
 """Thresholds that keep a promise on new samples, with probability 1 - delta over the samples that they are tested on.
 
 Learn then Test (Angelopoulos et al., 2021): one half of the calibration samples gives a frontier; on the other half its
-rules are tested from the most accurate to the cheapest, each at level delta, until the first fails. Whatever the rules
-are, a wrong one is reached only through a first wrong one, so the promise fails in at most delta of all divisions.
+rules are tested from the most accurate to the cheapest, each at level delta, until the first fails. The promise
+fails only if the first rule that breaks it passes its test: with probability at most delta, whatever the rules are.
 The tests are exact for finitely many samples that are drawn independently, like those that will be answered.
 """
 
@@ -20,12 +20,12 @@ from s2dnas.errors import BudgetError, SettingsError
 from s2dnas.exits.rule import ExitRule, Outcomes, decide
 from s2dnas.exits.table import ExitTable
 
-STEPS = 100
+CANDIDATES = 100
 """At most so many thresholds per stage are tried, and so many rules tested."""
 NUISANCE = 0.1
-"""Share of delta that is spent on how often two networks differ at all."""
+"""Share of delta that is spent on a bound of how often the two networks differ."""
 CELLS = 5
-"""Into how many cells a stretch of chances is cut that is as wide as epsilon."""
+"""Cells per epsilon into which the range of an unknown probability is divided."""
 
 _NEARLY_0 = 1e-5
 
@@ -39,10 +39,11 @@ def halves(num_samples: int, generator: np.random.Generator) -> tuple[IntArray, 
 
 
 def certify_accuracy(chosen: ExitTable, tested: ExitTable, epsilon: float, delta: float) -> ExitRule:
-    """The cheapest rule found whose accuracy is less than ``epsilon`` below the static network's, with certainty.
+    """The cheapest rule found whose accuracy is less than ``epsilon`` below the static network's.
 
-    ``chosen`` and ``tested`` are the tables of the two halves. Raises BudgetError, which says what could be promised,
-    if not even the most accurate rule passes, and SettingsError if epsilon or delta is not between 0 and 1.
+    This holds with probability 1 - ``delta`` at least. ``chosen`` and ``tested`` are the tables of the two halves.
+    Raises BudgetError, which says what could be promised, if not even the most accurate rule passes, and SettingsError
+    if epsilon or delta is not between 0 and 1.
     """
     static = tested.like_static.labels == tested.labels
 
@@ -50,28 +51,29 @@ def certify_accuracy(chosen: ExitTable, tested: ExitTable, epsilon: float, delta
         right = outcomes.predictions == outcomes.labels
         return excess(int((static & ~right).sum()), int((right & ~static).sum()), len(right), limit, NUISANCE * delta)
 
-    return _cheapest(frontier(chosen, STEPS), tested, test, epsilon, delta)
+    return _cheapest(frontier(chosen, CANDIDATES), tested, test, epsilon, delta)
 
 
 def certify_agreement(chosen: ExitTable, tested: ExitTable, epsilon: float, delta: float) -> ExitRule:
     """The cheapest rule found that answers less than ``epsilon`` of the samples unlike the static network.
 
-    It reads no labels. Otherwise as ``no_worse``.
+    It reads no labels. Otherwise as ``certify_accuracy``.
     """
 
     def test(outcomes: Outcomes, limit: float) -> float:
         return binomial_cdf(int((outcomes.predictions != outcomes.labels).sum()), outcomes.num_samples, limit)
 
-    return _cheapest(frontier(chosen.like_static, STEPS), tested.like_static, test, epsilon, delta)
+    return _cheapest(frontier(chosen.like_static, CANDIDATES), tested.like_static, test, epsilon, delta)
 
 
 @cache
 def excess(harms: int, gains: int, samples: int, epsilon: float, nuisance: float) -> float:
     """The p-value of harms being likelier than gains by ``epsilon`` or more; a sample is a harm, a gain or neither.
 
-    How likely a sample is either is not known: of all chances up to a bound the worst counts, and the bound may fail
-    with probability ``nuisance``, which is added (Berger and Boos, 1994). The chances are cut into cells; in each,
-    harms count as rare, and gains as frequent, as they are anywhere in it, so the p-value is never too small.
+    The probability that a sample is a harm or a gain is unknown: the largest p-value over all values up to a bound
+    counts, plus ``nuisance``, the probability that the bound fails (Berger and Boos, 1994). These values are divided
+    into cells; each cell takes the smallest probability of a harm in it and the largest of a gain, so that the p-value
+    is never too small.
     """
     either = upper_bound(harms + gains, samples, nuisance)
     if either <= epsilon:
@@ -84,7 +86,7 @@ def excess(harms: int, gains: int, samples: int, epsilon: float, nuisance: float
 def _cheapest(front: Frontier, tested: ExitTable, test: Test, epsilon: float, delta: float) -> ExitRule:
     if not (0 < epsilon < 1 and 0 < delta < 1):
         raise SettingsError(f"epsilon and delta must lie between 0 and 1, not {epsilon} and {delta}")
-    thinned, passed = front.thin(STEPS), None
+    thinned, passed = front.thin(CANDIDATES), None
     for index in reversed(range(len(thinned))):
         rule = thinned.rule(index)
         if test(decide(tested, rule), epsilon) > delta:

@@ -1,4 +1,4 @@
-"""What no exit rule can beat: each sample leaves where somebody who knows its label would send it."""
+"""An upper bound of all exit rules: each sample leaves where its label, if it were known, would send it."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from s2dnas.exits.table import ExitTable
 def hindsight(table: ExitTable) -> RuleCurve:
     """The highest accuracy for each mean cost: samples leave at the first stage that is right, or at the first of all.
 
-    Where not all can be afforded, those are sent on that cost least: each is one right answer more.
+    Where the budget is too small for all, those that cost least are sent on, since each is one more right answer.
     """
     right = table.correct.any(axis=0)
     extra = np.sort(table.macs[table.correct.argmax(axis=0)][right] - table.macs[0])

@@ -2,7 +2,7 @@
 
 Up to three stages every combination is tried, so the frontier is exact. Beyond, each threshold in turn is set to its
 exact best for ``accuracy - price * cost``, the others fixed, for a range of prices and several starts; every
-combination that is met on the way counts.
+combination met on the way is a candidate.
 
 The choice is made by enumeration on the samples of the table (the calibration split). The accuracy *there* is
 therefore optimistic by sampling noise, whose standard error is about 0.6 points at N = 2500 and 90 %: what a rule is
@@ -19,7 +19,7 @@ from s2dnas.exits.table import ExitTable
 
 EXACT_STAGES = 3
 PRICES = np.geomspace(1e-3, 10.0, 24)
-"""Accuracy per unit of cost, the unit being the step from the cheapest to the dearest exit."""
+"""Accuracy per unit of cost, the unit being the difference in cost between the first and the last exit."""
 
 
 def frontier(table: ExitTable, resolution: int | None = None, *, expected: bool = False) -> Frontier:
@@ -49,8 +49,8 @@ def _enumerate(grid: Grid, archive: Archive) -> None:
 def _ascend(grid: Grid, archive: Archive) -> None:
     """Follow the optimum along rising and falling prices, each optimum being the start for the next price."""
     step = float(grid.macs[-1] - grid.macs[0]) or 1.0
-    nobody, everybody, middle = grid.sizes - 1, grid.sizes * 0, grid.sizes // 2
-    for choice, prices in ((nobody, PRICES), (everybody, PRICES[::-1]), (middle, PRICES)):
+    highest, lowest, middle = grid.sizes - 1, grid.sizes * 0, grid.sizes // 2
+    for choice, prices in ((highest, PRICES), (lowest, PRICES[::-1]), (middle, PRICES)):
         for price in prices:
             choice = _climb(grid, archive, choice, float(price) / step)
 

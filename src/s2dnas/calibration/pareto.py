@@ -12,7 +12,7 @@ from s2dnas.exits.scoring import AnyScoring
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """Unbeaten rules: mean macs (P,) and accuracy (P,), both strictly rising, and their thresholds (P, S - 1)."""
+    """Pareto-optimal rules: mean macs (P,) and accuracy (P,), both strictly rising, and their thresholds (P, S - 1)."""
 
     macs: FloatArray
     accuracy: FloatArray
@@ -27,18 +27,18 @@ class Frontier:
         return ExitRule(self.confidence, tuple(self.thresholds[index].tolist()))
 
     def thin(self, points: int) -> "Frontier":
-        """At most ``points`` (>= 1) of the rules, evenly spread over cost; the cheapest and the dearest stay."""
+        """At most ``points`` (>= 1) of the rules, evenly spread over cost; the first and the last stay."""
         if len(self) <= points:
             return self
-        wanted = np.linspace(self.macs[-1], self.macs[0], points)  # a single point is the most accurate one
-        keep = np.unique(np.searchsorted(self.macs, wanted))
+        costs = np.linspace(self.macs[-1], self.macs[0], points)  # a single point is the most accurate one
+        keep = np.unique(np.searchsorted(self.macs, costs))
         return Frontier(self.macs[keep], self.accuracy[keep], self.thresholds[keep], self.confidence)
 
 
 class Archive:
     """For each number of right answers the cheapest choice seen so far: no frontier of N samples has more points.
 
-    It starts with the choice that is always there, to let nobody leave before the last stage.
+    It starts with the choice by which all samples leave at the last stage.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -50,7 +50,7 @@ class Archive:
         self._choices[:] = grid.sizes - 1
 
     def offer(self, choice: Index, stage: int, line: Line) -> None:
-        """Keep what is cheaper than before among all thresholds of ``stage``, the others being as in ``choice``."""
+        """Keep each threshold of ``stage``, the others as in ``choice``, that is cheaper than what was kept before."""
         better = np.flatnonzero(line.macs < self._macs[line.correct])
         places = better[::-1]  # falling cost: of equally many right answers the cheapest is written last, and stays
         right = line.correct[places]

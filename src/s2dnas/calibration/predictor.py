@@ -1,4 +1,4 @@
-"""Learn how good it is to leave: a logistic regression per stage on its confidences, for one of several targets."""
+"""Fit a predictor of whether to leave: a logistic regression per stage on its confidences, for one of two targets."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ Target = Callable[[BoolArray], BoolArray]
 
 
 def correctness(right: BoolArray) -> BoolArray:
-    """(S, N): is the stage right?"""
+    """(S, N): whether the stage is right."""
     return right
 
 
 def sufficiency(right: BoolArray) -> BoolArray:
-    """(S, N): is the stage right, or none of the later ones, so that going on gains nothing?"""
+    """(S, N): whether the stage is right, or no later one is, so that going on gains nothing."""
     later = np.logical_or.accumulate(right[::-1], axis=0)[::-1]  # this stage or a later one
     return right | ~later
 
@@ -26,7 +26,7 @@ TARGETS: dict[str, Target] = {"correctness": correctness, "sufficiency": suffici
 
 
 def fit_predictor(probabilities: FloatArray, labels: IntArray, target: str) -> Predictor:
-    """What best tells from probabilities (S, N, K) which samples, with labels (N,), meet a target of ``TARGETS``."""
+    """A predictor of which samples meet a target of ``TARGETS``, from probabilities (S, N, K) and labels (N,)."""
     met = TARGETS[target](probabilities.argmax(axis=-1) == labels)
     stages = range(len(probabilities))
     return Predictor(tuple(regression(features(probabilities[: stage + 1]), met[stage]) for stage in stages))

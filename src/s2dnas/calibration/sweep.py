@@ -1,6 +1,6 @@
 """All thresholds that can matter for one table, and the exact effect of moving one of them.
 
-Between two adjacent scores every threshold decides alike, so the finitely many midpoints are all there is to try.
+All thresholds between two adjacent scores give the same decisions, so only the midpoints need be tried.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Right answers, whole ones, and macs, each (T,), over all samples, for all T thresholds of one stage."""
+    """Right answers (rounded) and macs, each (T,), summed over all samples, for all T thresholds of one stage."""
 
     correct: Index
     macs: FloatArray
@@ -30,7 +30,7 @@ class Line:
 class Grid:
     """The thresholds of a table: for each stage but the last, rising from 0 (all leave) to NEVER.
 
-    A choice (S - 1,) picks one threshold per stage by its place. Sample n leaves at stage j
+    A choice (S - 1,) picks one threshold per stage by its index. Sample n leaves at stage j
     if ``levels[j, n] >= choice[j]``. ``correct`` in [0, 1] is (S, N), ``macs`` (S,).
     """
 
@@ -50,7 +50,7 @@ class Grid:
 
     @staticmethod
     def of(table: ExitTable, resolution: int | None = None, correct: FloatArray | None = None) -> "Grid":
-        """All thresholds that decide differently, or at most ``resolution`` per stage, even in the share that leaves.
+        """All thresholds that decide differently, or at most ``resolution`` per stage, evenly spread over samples.
 
         ``correct`` (S, N) is how likely stages are right about samples; without it, answers are counted.
         Raises SettingsError if the resolution is below 2 ("all leave" and "never" are always there).
@@ -64,7 +64,7 @@ class Grid:
         return Grid(thresholds, np.array(levels, dtype=np.intp).reshape(shape), right, table.macs)
 
     def sweep(self, choice: Index, stage: int) -> Line:
-        """What every threshold of ``stage`` gives, the other stages' thresholds staying as chosen."""
+        """Right answers and macs for every threshold of ``stage``, the other stages' thresholds as in ``choice``."""
         onward = self._without(choice, stage)
         right, macs = self.correct[onward, self._samples], self.macs[onward]
         reaching = np.flatnonzero(onward > stage)  # who leaves earlier does so whatever this threshold is
@@ -75,7 +75,7 @@ class Grid:
         return Line(correct.round().astype(np.intp), macs.sum() + _suffix_sums(costs))
 
     def _without(self, choice: Index, stage: int) -> Index:
-        """(N,): where each sample leaves if nobody may leave at ``stage``."""
+        """(N,): where each sample leaves if none may leave at ``stage``."""
         stages = np.full(self.correct.shape[1], len(self.macs) - 1, dtype=np.intp)
         for other in reversed(range(len(choice))):
             if other != stage:
@@ -93,8 +93,8 @@ def candidates(scores: FloatArray, resolution: int | None) -> FloatArray:
     if resolution is None or resolution >= len(thresholds):
         return thresholds
     staying = np.concatenate([[0], np.cumsum(counts)])  # samples below each threshold
-    wanted = np.linspace(0, len(scores), resolution)
-    return thresholds[np.unique(np.searchsorted(staying, wanted))]
+    counts_below = np.linspace(0, len(scores), resolution)
+    return thresholds[np.unique(np.searchsorted(staying, counts_below))]
 
 
 def _suffix_sums(values: npt.NDArray[Any]) -> FloatArray:

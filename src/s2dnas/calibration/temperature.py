@@ -1,4 +1,4 @@
-"""Temperature scaling (Guo et al., ICML 2017): one number per stage makes its probabilities as sure as it is right."""
+"""Temperature scaling (Guo et al., ICML 2017): one number per stage by which its probabilities match its accuracy."""
 
 import numpy as np
 from scipy.optimize import brentq

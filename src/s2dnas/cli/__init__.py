@@ -1,6 +1,5 @@
 """The command line."""
 
-from s2dnas.cli import comparing, models, runs
-from s2dnas.cli.app import app, main
+from s2dnas.cli.entry import main
 
-__all__ = ["app", "comparing", "main", "models", "runs"]
+__all__ = ["main"]

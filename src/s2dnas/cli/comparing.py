@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from s2dnas.cli.app import app
+from s2dnas.extras import require_extra
 
 
 @app.command("compare")
@@ -18,9 +19,9 @@ def compare_command(
 
     Example: s2dnas compare configs/compare/digits.toml --out runs/compare-digits
     """
+    require_extra("report", "matplotlib")
     from s2dnas.cli.watching import stoppable, watching
-    from s2dnas.comparison.compare import compare
-    from s2dnas.comparison.files import write_comparison
+    from s2dnas.comparison.compare import compare, save_comparison
     from s2dnas.comparison.plot import plot
     from s2dnas.comparison.settings import load_comparison
     from s2dnas.comparison.table import markdown
@@ -29,6 +30,6 @@ def compare_command(
     with watching() as watch, stoppable(f"s2dnas compare {config} --out {out}"):
         for found in compare(settings, out, watch):
             table = markdown(found)
-            write_comparison(found, out, plot(found), table)
+            save_comparison(found, out, plot(found), table)
     typer.echo(table)
     typer.echo(f"plot: {out / 'compare.svg'}")

@@ -1,5 +1,6 @@
 """Look at a network before any work: what of it can be divided, what its plans cost, whether they are right."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,6 +44,24 @@ class Inspection:
         """Plain values, as JSON holds them."""
         space = asdict(self.space) if self.space else None
         return {"model": self.model, **self.network.to_dict(), "space": space, "undivided": self.undivided}
+
+
+def inspection_lines(found: Inspection) -> Iterator[str]:
+    """An inspected network for people: totals, search space, couplings, what stays whole."""
+    size, divisible = found.network.totals()
+    yield f"{found.model}: {size}"
+    yield divisible
+    if space := found.space:
+        yield f"{space.size:.1e} plans of {space.num_stages} stages in pieces of {space.min_width} channels"
+        yield f"  cheapest: {_shares(space.cheapest, found.network.macs)} of the macs up to each stage"
+        yield f"  most expensive: {_shares(space.most_expensive, found.network.macs)} of the macs up to each stage"
+    else:
+        yield f"no search space: {found.undivided}"
+    yield from found.network.parts()
+
+
+def _shares(macs: Sequence[float], static: float) -> str:
+    return " / ".join(f"{value / static:.1%}" for value in macs)
 
 
 def inspect_model(

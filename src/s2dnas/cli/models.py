@@ -10,7 +10,7 @@ from s2dnas.cli.app import app
 
 Model = Annotated[str, typer.Argument(help="A model, as for `run`.")]
 Classes = Annotated[int, typer.Option(min=1, help="K.")]
-Size = Annotated[int, typer.Option(min=1, help="Height and width of an image.")]
+ImageSize = Annotated[int, typer.Option(min=1, help="Height and width of an image.")]
 Channels = Annotated[int, typer.Option(min=1, help="Channels of an image.")]
 Stages = Annotated[int, typer.Option(help="S.")]
 MinWidth = Annotated[int, typer.Option(help="The smallest number of channels of a stage.")]
@@ -22,18 +22,17 @@ def inspect_command(
     model: Model,
     *,
     classes: Classes = 10,
-    size: Size = 32,
+    size: ImageSize = 32,
     channels: Channels = 3,
     stages: Stages = 3,
     min_width: MinWidth = 4,
     as_json: AsJson = False,
 ) -> None:
     """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""
-    from s2dnas.cli.inspection import inspect_model
-    from s2dnas.report.console import inspection_lines
+    from s2dnas.cli.inspection import inspect_model, inspection_lines
 
-    found = inspect_model(model, classes, (channels, size, size), stages, min_width).to_dict()
-    _show(found, inspection_lines(found), as_json)
+    found = inspect_model(model, classes, (channels, size, size), stages, min_width)
+    _show(found.to_dict(), inspection_lines(found), as_json)
 
 
 @app.command("verify")
@@ -41,7 +40,7 @@ def verify_command(
     model: Model,
     *,
     classes: Classes = 10,
-    size: Size = 32,
+    size: ImageSize = 32,
     channels: Channels = 3,
     stages: Stages = 3,
     min_width: MinWidth = 1,

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from s2dnas.cli.app import app, console
 from s2dnas.errors import SettingsError, nearest
+from s2dnas.extras import require_extra
 from s2dnas.pipeline.steps import STEPS, do
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def report_command(folder: Out) -> None:
 
 
 def _do(folder: Path, start: "Start | None", steps: Iterable[str]) -> None:
+    if "report" in steps:
+        require_extra("report")
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.report.console import summary_table
@@ -94,3 +97,4 @@ def _do(folder: Path, start: "Start | None", steps: Iterable[str]) -> None:
         for warning in content.warnings:
             console.print(Text.assemble(("warning:", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
+        console.print(f"network: {folder / 'network'}, for 's2dnas predict' and s2dnas.load", soft_wrap=True)

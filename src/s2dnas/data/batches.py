@@ -7,12 +7,13 @@ from torch import Tensor
 
 from s2dnas.data.augment import Augmentation, augment
 from s2dnas.data.images import ImageData
+from s2dnas.data.mixing import mix
 from s2dnas.data.normalise import ChannelStats, normalise
 from s2dnas.errors import SettingsError
 
 
 def num_batches(num_samples: int, batch_size: int, *, training: bool) -> int:
-    """How many batches one pass has. Raises SettingsError if ``batch_size`` is not positive."""
+    """The number of batches in one pass. Raises SettingsError if ``batch_size`` is not positive."""
     if batch_size < 1:
         raise SettingsError(f"batch_size is {batch_size}; give at least 1")
     # Batch norm would learn from a tiny last batch as much as from a full one.
@@ -27,8 +28,9 @@ def training_batches(
     generator: torch.Generator,
     device: torch.device | str,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented images (N, C, H, W), channels last, and labels (N,), in an order drawn from the generator.
+    """Augmented images (N, C, H, W), channels last, and labels (N,) int64, in an order drawn from the generator.
 
+    Where the augmentation mixes images, labels are probabilities (N, K) instead; ``F.cross_entropy`` takes both.
     An incomplete last batch is dropped, unless it is the only one.
     Raises SettingsError if ``batch_size`` is not positive.
     """
@@ -38,7 +40,10 @@ def training_batches(
         order = torch.randperm(len(data), generator=generator, device=generator.device)
         for indices in torch.split(order.to(data.labels.device), batch_size)[:count]:
             pixels = augment(_pixels(data.images[indices], device), augmentation, generator)
-            yield _ready(pixels, stats), data.labels[indices].to(device)
+            labels = data.labels[indices].to(device)
+            if augmentation.mixes:
+                pixels, labels = mix(pixels, labels, data.num_classes, augmentation, generator)
+            yield _ready(pixels, stats), labels
 
     return batches()
 

@@ -9,6 +9,7 @@ from s2dnas.data.decode import stack
 from s2dnas.data.images import ImageData, Source
 from s2dnas.data.tables import columns_of, images_of, labels_of, limited, table_of
 from s2dnas.errors import DataError
+from s2dnas.extras import require_extra
 
 _TEST_NAMES = ("test", "validation", "valid")
 _IMAGE_FOLDER = "imagefolder:"
@@ -17,8 +18,10 @@ _IMAGE_FOLDER = "imagefolder:"
 def load_hub(spec: str, size: int | None, limit: int | None) -> Source:
     """The data set that ``spec`` names: ``imagefolder:DIR``, a folder of data files, or a name on the hub.
 
-    Raises DataError if it cannot be had, has no test split, or its images or labels cannot be used.
+    Raises DataError if it cannot be loaded, has no test split, or its images or labels cannot be used, and
+    MissingExtraError without ``datasets`` and Pillow.
     """
+    require_extra("data", "datasets", "huggingface_hub", "PIL")
     tables = _read(spec)
     try:
         return _source(tables, spec, size, limit)
@@ -67,7 +70,7 @@ def _folder(path: str) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Neither progress bars nor reports to others of what is loaded."""
+    """A context without progress bars, in which the hub is not told what is loaded."""
     import datasets
     from huggingface_hub import constants
 

@@ -18,7 +18,7 @@ class ChannelStats:
 
 IMAGENET_STATS = ChannelStats(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
-# Checkpoints demand the statistics that they were trained with.
+# A pretrained network expects the statistics that it was trained with.
 NAMED_STATS = {"imagenet": IMAGENET_STATS}
 
 

@@ -9,13 +9,14 @@ from s2dnas.data.hub import load_hub
 from s2dnas.data.images import ImageData, Source
 from s2dnas.data.tables import first_of_permutation
 from s2dnas.errors import SettingsError
+from s2dnas.extras import require_extra
 
-__all__ = ["ImageData", "Source", "load"]
+__all__ = ["ImageData", "Source", "load_data"]
 
 _log = logging.getLogger(__name__)
 
 
-def load(spec: str, size: int | None = None, limit: int | None = None) -> Source:
+def load_data(spec: str, size: int | None = None, limit: int | None = None) -> Source:
     """A whole data set in memory.
 
     ``spec`` is ``digits`` (8x8 greys that come with scikit-learn), ``imagefolder:DIR`` (a folder per split and, within,
@@ -24,8 +25,8 @@ def load(spec: str, size: int | None = None, limit: int | None = None) -> Source
     Images are resized to ``size`` x ``size`` pixels if that is given; at most ``limit`` images, chosen at random but
     always the same, are kept of train and of test.
 
-    Raises SettingsError if a number is not positive, and DataError if the data is missing, empty, damaged or has no
-    test split.
+    Raises SettingsError if a number is not positive, DataError if the data is missing, empty, damaged or has no test
+    split, and MissingExtraError if what reads it is not installed.
     """
     for name, value in (("size", size), ("limit", limit)):
         if value is not None and value < 1:
@@ -43,6 +44,7 @@ def load(spec: str, size: int | None = None, limit: int | None = None) -> Source
 
 
 def _digits(size: int | None, limit: int | None) -> Source:
+    require_extra("data", "sklearn")
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

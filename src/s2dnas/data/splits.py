@@ -22,7 +22,7 @@ class Splits:
 def split(source: Source, held_out: float = 0.1, *, seed: int) -> Splits:
     """Hold out a share of every class's training images, one half to search and one to calibrate on.
 
-    A class gives each half at least one image. Equal seeds give equal splits.
+    Each half gets at least one image of every class. Equal seeds give equal splits.
     Raises SettingsError if ``held_out`` is not between 0 and 1, DataError if a class has too few images.
     """
     if not 0 < held_out < 1:

@@ -16,7 +16,7 @@ _LABEL_NAMES = ("label", "labels", "fine_label")
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a table keeps images and labels. Without class names, the labels are numbers of any kind."""
+    """Where a table keeps images and labels. Without class names, the labels are any integers."""
 
     image: str
     label: str
@@ -24,7 +24,7 @@ class Columns:
 
 
 def table_of(tables: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """The table of the first name that there is. Raises DataError if there is none or it is empty."""
+    """The table of the first of ``names`` that exists. Raises DataError if there is none or it is empty."""
     name = next((name for name in names if name in tables), None)
     if name is None:
         raise DataError(

@@ -34,11 +34,11 @@ def _visit(walk: Walk, node: fx.Node) -> None:
         ids = _by_rule(walk, node)
     except NotDivisibleError as error:
         ids = _keep_whole(walk, node, str(error))
-    except Exception as error:  # a rule that raises, also one of the user's, is a rule that does not know
+    except Exception as error:  # a rule that raises, a user's included, is no rule
         _log.debug("rule of %s", node, exc_info=True)
         ids = _keep_whole(walk, node, f"its rule raised {failure(error)}")
     walk.layouts[node.name] = ids
-    _find_versions(walk, node)
+    _record_versions(walk, node)
 
 
 def _by_rule(walk: Walk, node: fx.Node) -> Ids:
@@ -48,16 +48,16 @@ def _by_rule(walk: Walk, node: fx.Node) -> Ids:
     if samples is None and node.name not in walk.traced.constants:
         raise NotDivisibleError("the samples of its result cannot be told apart")
     ids = rule(walk, node)
-    # A part of an axis that channels share with samples would have parts of all samples.
+    # Channels that share an axis with samples could only be divided together with the samples.
     if samples is not None and any(part.ndim and part.shape[samples.axis] > 1 for part in parts_of(ids)):
         raise NotDivisibleError("its channels lie along the axis of the samples")
     return compress(ids, walk.units) if isinstance(ids, Tensor) else ids
 
 
 def _keep_whole(walk: Walk, node: fx.Node, reason: str) -> Ids:
-    """The result is one unit that cannot be divided, and nothing that it is computed from can be.
+    """Ids of a result that is one unit; neither it nor what it is computed from can be divided.
 
-    What does not depend on the image belongs anywhere: every stage computes it.
+    A result that does not depend on the image belongs anywhere: every stage computes it.
     """
     walk.forget(node)
     for source in node.all_input_nodes:
@@ -74,8 +74,8 @@ def _keep_whole(walk: Walk, node: fx.Node, reason: str) -> Ids:
     return parts if several else parts[0]
 
 
-def _find_versions(walk: Walk, node: fx.Node) -> None:
-    """What has no channels but is computed from channels, or from such a value, differs from stage to stage."""
+def _record_versions(walk: Walk, node: fx.Node) -> None:
+    """Record a value without channels that is computed from channels, or from such a value: stages have their own."""
     sources = [walk.per_stage[source.name] for source in node.all_input_nodes if source.name in walk.per_stage]
     if node.name in walk.cumulative:
         sources.append(walk.ids(operand(node)).flatten())

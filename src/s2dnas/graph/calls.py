@@ -31,7 +31,7 @@ def argument_names(node: fx.Node) -> list[str]:
 
 
 def mode_argument(node: fx.Node) -> int | None:
-    """The position of the flag of a call that behaves differently in training, None if it does not."""
+    """The position of a call's argument that says whether the network is training, None if it has none."""
     names = argument_names(node)
     return next((names.index(name) for name in ("training", "train") if name in names), None)
 
@@ -77,12 +77,12 @@ def failure(error: Exception) -> str:
 
 @contextmanager
 def blaming(node: fx.Node, problem: str, way_out: str) -> Iterator[None]:
-    """What goes wrong inside ends as a ModelError that names the call: its module, its operator, its line."""
+    """A context in which any exception becomes a ModelError that names the call: its module, operator and line."""
     try:
         yield
     except S2dnasError:
         raise
-    except Exception as error:  # operators, and rules for them, raise what they like
+    except Exception as error:  # operators, and rules for them, may raise anything
         place = module_path(node) or "forward"
         line = f" ({line})" if (line := source_line(node)) else ""
         raise ModelError(f"{place}{line}: {operator_name(node)} {problem} ({failure(error)}); {way_out}") from error

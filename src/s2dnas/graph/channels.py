@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from torch import fx
@@ -89,7 +90,7 @@ class Whole:
 
     @classmethod
     def of(cls, node: fx.Node, reason: str) -> "Whole":
-        """What a call keeps whole."""
+        """The entry for a call whose channels stay whole."""
         return cls(module_path(node), operator_name(node), reason, source_line(node))
 
 
@@ -103,8 +104,8 @@ class ChannelGraph:
 
     ``cumulative`` names the calls that read all channels of their first operand at once (a layer norm): a stage runs
     them on the features of all stages up to its own, which lie along the given axis. ``per_stage`` names the values
-    without channels that come of such calls (a mean over channels): each stage has a version of its own; given are
-    the units that they are computed from. ``readers`` names, for each call of a mixing layer, the next such calls, and
+    without channels that result from such calls (a mean over channels), with the units that they are computed from:
+    each stage has a version of its own. ``readers`` names, for each call of a mixing layer, the next such calls, and
     calls of the tail, that read its result. ``static_macs`` are the multiply-adds of the network that the user gave,
     for one image: they stay as they are when the network is widened.
     """
@@ -124,6 +125,10 @@ class ChannelGraph:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "static_macs", self.static_macs or self.macs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ChannelGraph":
+        """Itself: it is never changed, so copies of a network share it."""
+        return self
 
     @cached_property
     def layer_of(self) -> Mapping[str, Mixing]:

@@ -1,4 +1,4 @@
-"""What a finished walk has found, as a ChannelGraph: every id replaced by its unit."""
+"""Make a ChannelGraph of a finished walk: every id is replaced by its unit."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Set
@@ -51,9 +51,9 @@ def _nothing_divisible(walk: Walk) -> str:
 
 
 def _fix_tail(walk: Walk, tail: Set[str], calls: Set[str]) -> None:
-    """Logits are not divided; nor is a feature that the tail reads otherwise than through its mixing layers.
+    """Fix the logits, and features that the tail reads in another way than through its mixing layers' weights.
 
-    Of a value without channels, each stage's classifier reads that stage's version.
+    Not so a value without channels: each stage's classifier reads that stage's version.
     """
     for node in walk.traced.graph.nodes:
         if node.name in tail:
@@ -66,7 +66,7 @@ def _fix_tail(walk: Walk, tail: Set[str], calls: Set[str]) -> None:
 
 
 def _fix_several_axes(walk: Walk) -> None:
-    """A value can be divided along one axis only."""
+    """Fix values whose channels lie along several axes: a value can be divided along one only."""
     reason = "its channels lie along several axes"
     for node in walk.traced.graph.nodes:
         for part in parts_of(walk.layouts.get(node.name, ())) if node.op == "call_function" else ():
@@ -96,16 +96,16 @@ def _mixing(walk: Walk, tail: Set[str]) -> Iterator[Mixing]:
 
 
 def weighted_macs(traced: Traced, without: Collection[str]) -> dict[str, int]:
-    """Multiply-adds, for one image, of the calls of convolutions and linear layers that are not ``without``."""
+    """Multiply-adds for one image, by name, of all calls of convolutions and linear layers but those in ``without``."""
     found = {}
     for node in traced.graph.nodes:
         if node.op != "call_function" or node.name in without:
             continue
         if not convolves(node) and operator_name(node) != "aten.linear":
             continue
-        given, made, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
+        inputs, outputs, weight = (traced.shapes[n.name] for n in (operand(node), node, operand(node, 1)))
         inverse = "transpose" in operator_name(node)
-        found[node.name] = prod(given) // given[1] * prod(weight) if inverse else prod(made) * prod(weight[1:])
+        found[node.name] = prod(inputs) // inputs[1] * prod(weight) if inverse else prod(outputs) * prod(weight[1:])
     return found
 
 

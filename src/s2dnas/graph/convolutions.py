@@ -1,6 +1,6 @@
-"""Convolutions in one form: outputs come first in a weight, and a few wide groups are as many convolutions.
+"""Convolutions in one form: weights have outputs first, and a few wide groups become one convolution each.
 
-The weights that this takes are computed from the network's own; ``fold`` makes parameters of them.
+The weights of that form are computed from the network's own; ``fold`` makes parameters of them.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, argument_names, operand, operator_name
 
-# A group of 32 channels has pieces enough for a few stages; the groups of a convolution with more of them are pieces.
+# A group of 32 channels can be divided among a few stages; of more groups, each goes to a stage as a whole.
 _MOST_GROUPS, _WIDE = 8, 32
 
 
@@ -31,13 +31,13 @@ def transposed_conv(
 
 
 def swapped(weight: Tensor, groups: int) -> Tensor:
-    """A weight with inputs and outputs swapped within each group. Done twice, it is as it was."""
+    """A weight with inputs and outputs swapped within each group. It is its own inverse."""
     in_groups = weight.reshape(groups, -1, *weight.shape[1:])
     return in_groups.transpose(1, 2).flatten(0, 1)
 
 
 def outputs_first(graph: fx.Graph, node: fx.Node) -> fx.Node:
-    """A transposed convolution, as ``transposed_conv``; left if it has as many groups as there are samples."""
+    """Replace a transposed convolution by ``transposed_conv``; left if its number of groups depends on the batch."""
     groups = argument(node, "groups", 1)
     if not isinstance(groups, int):
         return node
@@ -51,16 +51,16 @@ def outputs_first(graph: fx.Graph, node: fx.Node) -> fx.Node:
 
 
 def group_by_group(graph: fx.Graph, node: fx.Node) -> None:
-    """A convolution of a few wide groups, as convolutions side by side; others are left."""
-    groups, (made, given) = argument(node, "groups", 1), operand(node, 1).meta["val"].shape[:2]
-    if not (isinstance(groups, int) and 1 < groups <= _MOST_GROUPS and min(given, made // groups) >= _WIDE):
+    """Replace a convolution of a few wide groups by one convolution per group; others are left."""
+    groups, (outputs, inputs) = argument(node, "groups", 1), operand(node, 1).meta["val"].shape[:2]
+    if not (isinstance(groups, int) and 1 < groups <= _MOST_GROUPS and min(inputs, outputs // groups) >= _WIDE):
         return
-    made //= groups
+    outputs //= groups
     parts = []
     with graph.inserting_before(node):
         for group in range(groups):
             own: dict[str, Any] = dict(zip(argument_names(node), node.args, strict=False))
-            for name, axis, size in ((next(iter(own)), 1, given), ("weight", 0, made), ("bias", 0, made)):
+            for name, axis, size in ((next(iter(own)), 1, inputs), ("weight", 0, outputs), ("bias", 0, outputs)):
                 if (value := own.get(name)) is not None:
                     slices = (value, axis, group * size, (group + 1) * size)
                     own[name] = _call(graph, node, torch.ops.aten.slice.Tensor, slices)
@@ -75,7 +75,7 @@ def convolves(node: fx.Node) -> bool:
 
 
 def _call(graph: fx.Graph, node: fx.Node, target: Any, arguments: tuple[Any, ...]) -> fx.Node:
-    """A call that is a step of another: made by the same module, on the same line."""
+    """A new call that keeps the module and the source line of another."""
     new = graph.call_function(target, arguments)
     new.meta = {key: value for key, value in node.meta.items() if key != "val"}
     return new

@@ -13,7 +13,7 @@ _Occurrence = tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]
 
 
 def find_couplings(mixing: Sequence[Mixing], whole: Collection[int]) -> tuple[Coupling, ...]:
-    """Units of equal occurrence, in the order in which layers produce them; ``whole`` units are left out."""
+    """Units that occur equally often in each layer, in the order of the layers; ``whole`` units are left out."""
     outputs = _count([(layer.name, layer.outputs) for layer in mixing])
     inputs = _count([(layer.name, layer.inputs) for layer in mixing])
     alike: dict[_Occurrence, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Calls that read all channels of their first operand at once: how they run on the channels of some stages alone."""
+"""Calls that read all channels of their first operand at once, as they run on the channels of some stages alone."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
 """What an analysed network is, for people and for files: its size, what can be divided, and what cannot and why."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -51,6 +52,25 @@ class Description:
     layers: tuple[LayerSummary, ...]
     divisible_share: float
     whole: tuple[Whole, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.totals(), *self.parts()])
+
+    def totals(self) -> Iterator[str]:
+        """Lines on its size, and on how much of it can be divided."""
+        yield f"{self.macs / 1e6:.2f} M macs, {self.params / 1e6:.2f} M parameters"
+        yield f"{self.divisible_share:.1%} of the macs can be divided, in {len(self.couplings)} couplings"
+
+    def parts(self) -> Iterator[str]:
+        """A line per coupling, and per call whose channels stay whole, with the reason."""
+        for coupling in self.couplings:
+            channels = coupling.units * coupling.channels_per_unit
+            yield f"  {coupling.name}: {channels} channels, made by {len(coupling.layers)} layers"
+        if self.whole:
+            yield "what stays whole in stage 1:"
+        for whole in self.whole:
+            place = f", {whole.line}" if whole.line else ""
+            yield f"  {whole.module} ({whole.operator}{place}): {whole.reason}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, as JSON holds them."""

@@ -1,8 +1,8 @@
 """Weights that a network computes from parameters (weight standardisation, slices) become parameters.
 
-A stage has slices of weights. What the static network makes of a whole weight cannot be made of a slice, so it is
-made once, when the network is captured; training goes on with the result. So is what layers make of constants (biases
-of an attention by relative position): no sample has to pay for it.
+A stage has slices of weights. What the static network computes from a whole weight cannot be computed from a slice, so
+it is computed once, when the network is captured, and training goes on with the result. So are the results of layers on
+constants (an attention's biases by relative position), which would else be computed for every sample.
 """
 
 from collections.abc import Iterator, Set
@@ -17,12 +17,11 @@ from s2dnas.graph.convolutions import convolves
 
 
 def fold_weights(graph: fx.Graph, constants: Set[str], tensors: dict[str, str], values: dict[str, Tensor]) -> None:
-    """Put a placeholder of its own in the place of each computed weight or bias of a convolution or linear layer.
+    """Replace each computed weight or bias of a convolution or linear layer, and such layers on constants, by
+    placeholders of their own.
 
-    So it does for each such layer on constants.
-
-    ``constants`` names the calls that do not depend on the image; ``tensors`` and ``values`` get the new placeholders,
-    and lose what was only read to compute them.
+    ``constants`` names the calls that do not depend on the image. New placeholders are added to ``tensors`` and
+    ``values``; those that were read only to compute them are removed.
     """
     for computed in dict.fromkeys(_computed(graph, constants)):
         with (

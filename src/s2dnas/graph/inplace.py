@@ -11,7 +11,7 @@ from s2dnas.graph.calls import module_path, operand
 
 
 def make_functional(graph: fx.Graph) -> None:
-    """Whoever reads a written tensor later reads the new value instead.
+    """Make each such call return a new value, which all later calls read instead of the written tensor.
 
     Raises ModelError if the written tensor shares memory with another that is read later: that value would change too.
     """

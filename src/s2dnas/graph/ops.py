@@ -30,7 +30,7 @@ def convolution(walk: "Walk", node: fx.Node) -> Tensor:
         _tie_groups(walk, inputs, groups)
         _tie_groups(walk, outputs, groups)
         walk.units.merge(inputs.view(groups, -1)[:, 0], outputs.view(groups, -1)[:, 0])
-    # Every element of a weight meets every position that comes out, in a transposed convolution that goes in.
+    # An element of a weight is used once per output position, in a transposed convolution once per input position.
     counted = walk.shape(operand(node) if node.target is transposed_conv else node)
     walk.mixes(node, outputs, inputs, groups, prod(counted) // counted[1] * prod(weight.shape[2:]))
     walk.ties(argument(node, "bias"), outputs)
@@ -101,7 +101,7 @@ def product(walk: "Walk", node: fx.Node) -> Tensor:
 
 
 def local(walk: "Walk", node: fx.Node) -> Ids:
-    """Works on positions within each channel: pooling, resizing. Several results are alike: values and indices."""
+    """Works on positions within each channel: pooling, resizing. Values and indices have the same ids."""
     walk.along(operand(node), 1)
     ids, shapes = walk.ids(operand(node)), walk.shape(node)
     return (ids,) * len(shapes) if isinstance(shapes[0], tuple) else ids
@@ -116,12 +116,12 @@ def pick(walk: "Walk", node: fx.Node) -> Tensor:
 
 
 def reduction(walk: "Walk", node: fx.Node) -> Ids:
-    """A mean, a sum or a norm, over positions or channels. Several results are alike: variance and mean."""
+    """A mean, a sum or a norm, over positions or channels. Variance and mean have the same ids."""
     rank, shapes = len(walk.shape(operand(node))), walk.shape(node)
     given = walk.argument(node, "dim")
     axes = range(rank) if given in (None, []) else [int(axis) % rank for axis in _listed(given)]
     ids = walk.reads_all(node, axes)
-    for axis in axes:  # what is left of channels that were read all at once belongs to none of them
+    for axis in axes:  # a result over all channels belongs to none of them
         ids = ids.narrow(axis, 0, 1) if ids.shape[axis] == 1 else torch.zeros_like(ids.narrow(axis, 0, 1))
     if not walk.argument(node, "keepdim", False):
         ids = ids.squeeze(list(axes))
@@ -129,7 +129,7 @@ def reduction(walk: "Walk", node: fx.Node) -> Ids:
 
 
 def normalising(walk: "Walk", node: fx.Node) -> Tensor:
-    """Makes all that lies along some axes comparable: softmax, layer norm, RMS norm."""
+    """Normalises along some axes: softmax, layer norm, RMS norm."""
     rank, shape = len(walk.shape(node)), walk.argument(node, "normalized_shape")
     axes = [int(walk.argument(node, "dim")) % rank] if shape is None else range(rank - len(shape), rank)
     return walk.reads_all(node, axes)
@@ -145,7 +145,7 @@ def rearranging(walk: "Walk", node: fx.Node) -> Tensor:
 
 
 def padding(walk: "Walk", node: fx.Node) -> Tensor:
-    """Padding belongs anywhere. Negative padding would take channels away."""
+    """Padded channels get ids of their own. Negative padding of channels is refused: it would crop them."""
     shape, ids = walk.shape(operand(node)), walk.ids(operand(node))
     amounts = [int(amount) for amount in walk.argument(node, "pad")]
     axes = [axis for axis, count in enumerate(ids.shape) if count > 1]
@@ -161,7 +161,7 @@ def constant(walk: "Walk", node: fx.Node) -> Tensor:
 
 
 def whole(walk: "Walk", node: fx.Node) -> NoReturn:  # noqa: ARG001
-    """Whoever registers this rule keeps the operator's channels whole."""
+    """Register this rule for an operator to keep its channels whole."""
     raise NotDivisibleError("the rule for this operator says so")
 
 

@@ -24,7 +24,7 @@ class Factor:
         return self.letters.index(letter) if letter in self.letters else None
 
     def align(self, values: Tensor, result: str) -> Tensor:
-        """Values of this operand's axes, with the axes of the result; those that it lacks have size 1, others go."""
+        """Values of this operand's axes as values of the result's: missing axes have size 1, others are dropped."""
         for axis in reversed(range(len(self.letters))):
             if self.letters[axis] not in result:
                 values = values.select(axis, 0)

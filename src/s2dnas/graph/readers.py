@@ -1,4 +1,4 @@
-"""Who reads what a layer makes: what nobody reads in the end, no stage computes."""
+"""Which layers read a layer's result: stages compute only what the logits need."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Set

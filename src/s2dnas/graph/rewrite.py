@@ -1,4 +1,4 @@
-"""Say with few operators what a captured graph says with many, so that the rules need to know only those few."""
+"""Write a captured graph with fewer operators, so that rules are needed for those only."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
@@ -62,7 +62,7 @@ REARRANGING = frozenset(
 
 
 def _shuffle(graph: fx.Graph, node: fx.Node) -> None:
-    """Replace the last of a chain of calls, which gives the shape that the chain started from."""
+    """Replace a chain of calls that ends in the shape it started from by one reordering of channels, or by nothing."""
     chain, shape = [node], _sizes(node)
     while operator_name(source := operand(chain[0])) in REARRANGING:
         chain.insert(0, source)
@@ -161,9 +161,9 @@ def _scaled_norm(
 ) -> None:
     """Normalise, then scale, then shift."""
     with graph.inserting_before(node):
-        before = () if target is _aten.rms_norm.default else (None,)
+        no_bias = () if target is _aten.rms_norm.default else (None,)
         result = graph.call_function(
-            target, (node.args[0], shape, None, *before, argument(node, "eps", None if not before else 1e-5))
+            target, (node.args[0], shape, None, *no_bias, argument(node, "eps", None if not no_bias else 1e-5))
         )
         result.meta = dict(node.meta)
         for combine, name in ((_aten.mul.Tensor, "weight"), (_aten.add.Tensor, "bias")):
@@ -217,7 +217,7 @@ def _parts(node: fx.Node) -> Iterator[tuple[fx.Node, int]]:
 
 
 def _take(graph: fx.Graph, node: fx.Node, source: fx.Node, axis: int, index: int) -> None:
-    """One position along an axis, which vanishes."""
+    """Replace a call by one position along an axis, which is dropped."""
     with graph.inserting_before(node):
         piece = graph.call_function(_aten.slice.Tensor, (source, axis, index, index + 1))
     piece.meta = {key: value for key, value in node.meta.items() if key != "val"}

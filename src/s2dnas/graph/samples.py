@@ -15,7 +15,7 @@ def find_samples(
 ) -> dict[str, Samples | None]:
     """Where samples lie in the result of each call on images, None where they cannot be told apart.
 
-    ``one`` and ``two`` hold all values, without numbers, for batches of one and of two.
+    ``one`` and ``two`` hold all values, on the meta device, for batches of one and of two.
     """
     found: dict[str, Samples | None] = {image: FIRST}
     for node in graph.nodes:
@@ -42,7 +42,7 @@ def _of(
 
 
 def _moved(node: fx.Node, found: Mapping[str, Samples | None], two: Mapping[str, Any]) -> Samples | None:
-    """Run the call on the samples' numbers."""
+    """Where a call that rearranges moves samples: it is run on the samples' numbers."""
 
     def numbers(source: fx.Node) -> Any:
         samples, value = found.get(source.name), two[source.name]
@@ -52,7 +52,7 @@ def _moved(node: fx.Node, found: Mapping[str, Samples | None], two: Mapping[str,
 
     try:
         result: Tensor = cast(Any, node.target)(*fx.map_arg(node.args, numbers), **fx.map_arg(node.kwargs, numbers))
-    except Exception:  # an operator that does not run on numbers of samples; it may raise what it likes
+    except Exception:  # an operator that does not run on numbers of samples; it may raise anything
         return None
     for axis in range(result.ndim):
         samples = Samples(axis, result.shape[axis] // 2)

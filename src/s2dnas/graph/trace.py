@@ -1,4 +1,4 @@
-"""Capture a network as a graph of functional ATen calls, with the user's qualified names; it stays as it was."""
+"""Capture a network as a graph of functional ATen calls, with the user's qualified names, leaving it unchanged."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -26,32 +26,21 @@ _log = logging.getLogger(__name__)
 def trace(model: nn.Module, example: Tensor) -> Traced:
     """Capture ``model`` for image batches like ``example`` (N, C, H, W), whatever N.
 
-    DataParallel and the like are taken off; of several logits (N, K) the first are taken, the others are those of
+    Wrappers such as DataParallel are removed; of several logits (N, K) the first are taken, the others are those of
     auxiliary heads. Raises ModelError if it cannot be exported, writes into a tensor that shares memory with one that
     is read later, combines samples, or its output is no tensor (N, K).
     """
     model = unwrapped(model)
-    if example.ndim != 4:
-        raise ModelError(
-            f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
-            "give one image as example[None]"
-        )
+    _check_batch(example)
     program = _export(model, example[:1].expand(2, -1, -1, -1).contiguous())
-    inline_regions(program.graph_module)
-    make_functional(program.graph)
-    _keep_logits_alone(program.graph)
-    simplify(program.graph)
-    graph = reachable(program.graph)
+    graph = _functional(program)
     image, tensors = _inputs(program, graph)
     values = {**program.state_dict, **program.constants}
-    unused = tuple(unused_modules(model, {id(values[name]) for name in tensors.values()}))
-    if unused:
-        _log.warning("not needed for the logits, left out: %s", ", ".join(unused))
+    unused = _unused(model, {id(values[name]) for name in tensors.values()})
     constants = _constants(graph, image)
     fold_weights(graph, constants, tensors, values)
     one, two = (_run_on_shapes(graph, image, tensors, values, example[:1].expand(n, -1, -1, -1)) for n in (1, 2))
     _refuse_combined_samples(graph, constants, one, two)
-    num_classes = _num_classes(one[result_of(graph).name])
     return Traced(
         graph=graph,
         image=image,
@@ -60,16 +49,41 @@ def trace(model: nn.Module, example: Tensor) -> Traced:
         parameters=frozenset(name for name, value in values.items() if isinstance(value, nn.Parameter)),
         shapes={name: _shape(value) for name, value in one.items() if _is_tensor(value)},
         scalars={name: value for name, value in one.items() if not _is_tensor(value)},
-        num_classes=num_classes,
+        num_classes=_num_classes(one[result_of(graph).name]),
         constants=constants,
         samples=find_samples(graph, image, constants, one, two),
         unused=unused,
     )
 
 
+def _check_batch(example: Tensor) -> None:
+    if example.ndim != 4:
+        raise ModelError(
+            f"the example must be an image batch (N, C, H, W), it has shape {tuple(example.shape)}; "
+            "give one image as example[None]"
+        )
+
+
+def _functional(program: ExportedProgram) -> fx.Graph:
+    """The calls that the logits need, without writes into operands, in the few operators that the analysis knows."""
+    inline_regions(program.graph_module)
+    make_functional(program.graph)
+    _keep_logits_alone(program.graph)
+    simplify(program.graph)
+    return reachable(program.graph)
+
+
+def _unused(model: nn.Module, used: set[int]) -> tuple[str, ...]:
+    """Modules that the logits do not need, with a warning; ``used`` holds the ids of the tensors that they need."""
+    unused = tuple(unused_modules(model, used))
+    if unused:
+        _log.warning("not needed for the logits, left out: %s", ", ".join(unused))
+    return unused
+
+
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, every module's own mode restored outside."""
+    """A context in which the model is in eval mode; afterwards each module has its own mode again."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -83,7 +97,7 @@ def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
     with _evaluating(model), torch.no_grad():
         try:
             return export(model, (example,), dynamic_shapes=({0: Dim("N", min=1, max=2**16)},))
-        except Exception as error:  # the exporter and the user's forward raise what they like
+        except Exception as error:  # the exporter and the user's forward may raise anything
             raise ModelError(
                 f"{type(model).__name__} cannot be captured for inputs {tuple(example.shape)}: {_reason(error)}"
             ) from error
@@ -100,7 +114,7 @@ def _reason(error: Exception) -> str:
 
 
 def _keep_logits_alone(graph: fx.Graph) -> None:
-    """Of several results that are alike the first stays: the others are auxiliary heads'."""
+    """Keep the first of several results (N, K) of equal shape: the others are those of auxiliary heads."""
     (results,) = graph.output_node().args
     nodes = [node for node in results if isinstance(node, fx.Node)] if isinstance(results, (tuple, list)) else []
     shapes = [getattr(node.meta.get("val"), "shape", None) for node in nodes]
@@ -114,7 +128,7 @@ def _keep_logits_alone(graph: fx.Graph) -> None:
 
 
 def _inputs(program: ExportedProgram, graph: fx.Graph) -> tuple[str, dict[str, str]]:
-    """The name of the image, and the qualified name of the tensor behind each other placeholder."""
+    """The name of the image's placeholder, and the qualified name of each other placeholder's tensor."""
     specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     placeholders = {node.name: specs[str(node.target)] for node in graph.find_nodes(op="placeholder")}
     images = [name for name, spec in placeholders.items() if spec.kind is InputKind.USER_INPUT]

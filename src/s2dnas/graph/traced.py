@@ -32,8 +32,8 @@ class Traced:
     ``tensors`` maps the name of each parameter placeholder to its qualified name, ``values`` qualified names to the
     network's own tensors (not copies), but for weights that it computes, which are new (``fold``). ``shapes`` holds
     every node's shape for a batch of one, ``scalars`` the value of every node that is a number. ``constants`` names
-    the calls that do not depend on the image. ``samples`` says of those that do where their samples lie, None where
-    that cannot be told. ``unused`` names the modules that the logits do not need: auxiliary heads, layers left over.
+    the calls that do not depend on the image. ``samples`` says where samples lie in the results of all others, None
+    where that is unknown. ``unused`` names the modules that the logits do not need: auxiliary heads, layers left over.
     """
 
     graph: fx.Graph
@@ -49,7 +49,7 @@ class Traced:
     unused: tuple[str, ...]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Traced":
-        """Itself: it is never changed, and networks that hold it are copied."""
+        """Itself: it is never changed, so copies of a network share it."""
         return self
 
     @property
@@ -60,5 +60,5 @@ class Traced:
 
 
 def resolve(traced: Traced, argument: Any) -> Any:
-    """An argument with the numbers that the graph computes put in, for a batch of one; tensors stay nodes."""
+    """An argument in which nodes that are numbers are replaced by their values for a batch of one; tensors stay."""
     return fx.map_arg(argument, lambda node: traced.scalars.get(node.name, node))

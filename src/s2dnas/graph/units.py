@@ -31,7 +31,7 @@ class Units:
         return ids
 
     def roots(self, ids: Tensor) -> Tensor:
-        """The representative of each id, to which each is linked from now on."""
+        """The representative of each id's class (with path compression)."""
         roots = self._parent[ids]
         while not torch.equal(roots, further := self._parent[roots]):
             roots = further
@@ -47,7 +47,7 @@ class Units:
             self._merge_one(left, right)
 
     def fix(self, ids: Tensor, reason: str) -> None:
-        """Say that these channels cannot be divided; the first reason counts."""
+        """Record that these channels cannot be divided; the first reason counts."""
         self._reasons += [(int(i), reason) for i in sorted(set(ids.flatten().tolist())) if i != 0]
 
     def reasons(self) -> dict[int, str]:
@@ -68,7 +68,7 @@ class Units:
 
 
 def compress(ids: Tensor, units: Units) -> Tensor:
-    """Give every axis along which the class does not vary size 1. A 0 beside a class takes that class."""
+    """Ids of size 1 along every axis on which their class does not vary; a 0 beside a class takes that class."""
     ids = units.roots(ids)
     for axis in range(ids.ndim):
         if ids.shape[axis] > 1:

@@ -1,4 +1,4 @@
-"""The network inside what people wrap around one, and what of a network its logits do not need."""
+"""The network inside wrappers such as DataParallel, and the modules that its logits do not need."""
 
 from collections.abc import Iterator, Set
 
@@ -11,7 +11,7 @@ from s2dnas.errors import ModelError
 def unwrapped(model: nn.Module) -> nn.Module:
     """The user's own module inside DataParallel, DistributedDataParallel and torch.compile.
 
-    Raises ModelError for a scripted module, whose Python code is gone.
+    Raises ModelError for a scripted module, which has no Python code.
     """
     while True:
         if isinstance(model, torch.jit.ScriptModule):

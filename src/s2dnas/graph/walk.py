@@ -1,4 +1,4 @@
-"""The state of a walk through a captured network: channel ids of every value so far, and what rules say of calls."""
+"""The state of a walk through a captured network: channel ids of every value so far, and what rules record of calls."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -32,8 +32,8 @@ class Walk:
     """What rules read and write. ``layouts`` holds ids by node name, in several parts for a call with several results.
 
     ``calls`` holds the calls of mixing layers by the name of their weight, ``cumulative`` the axis along which a call
-    reads all channels at once, ``per_stage`` the ids behind values of which each stage has its own, ``whole`` the calls
-    whose channels are kept whole.
+    reads all channels at once, ``per_stage`` the ids from which values are computed that each stage has its own version
+    of, ``whole`` the calls whose channels are kept whole.
     """
 
     def __init__(self, traced: Traced) -> None:
@@ -54,7 +54,7 @@ class Walk:
         return isinstance(value, fx.Node) and value.name in self.traced.shapes
 
     def argument(self, node: fx.Node, name: str, default: Any = None) -> Any:
-        """An argument of an ATen call by its name in the operator's schema, computed numbers put in."""
+        """An argument of an ATen call by its name in the operator's schema, with computed numbers as numbers."""
         return resolve(self.traced, argument(node, name, default))
 
     def weight(self, node: fx.Node) -> Tensor:
@@ -75,7 +75,7 @@ class Walk:
         return ids
 
     def along(self, node: fx.Node, axis: int) -> Tensor:
-        """One id per position along an axis, (size of the axis,); what differs along other axes only is joined."""
+        """One id per position along an axis, (size of the axis,); ids that differ along other axes are merged."""
         ids = self.ids(node)
         others = [other for other, count in enumerate(ids.shape) if count > 1 and other != axis]
         if others and ids.shape[axis] == 1:
@@ -106,9 +106,9 @@ class Walk:
         return self.ids(node)
 
     def combine(self, node: fx.Node, operands: Sequence[tuple[Tensor, Sequence[int]]]) -> Tensor:
-        """The ids of a call that combines operands, each of ids and a shape, as they broadcast: they are merged.
+        """The ids of a call that combines operands (ids, shape) as they broadcast: ids that meet are merged.
 
-        What all channels meet alike (a spatial gate) is not: it stays in stage 1, which every stage may read.
+        An operand that meets all channels alike (a spatial gate) is not: it stays in stage 1, which every stage reads.
         """
         shape = self.shape(node)
         together = anywhere(len(shape))
@@ -125,10 +125,10 @@ class Walk:
         return together
 
     def reads_all(self, node: fx.Node, axes: Iterable[int]) -> Tensor:
-        """Say that a call reads its first operand along some axes at once; gives the operand's ids.
+        """Record that a call reads all of its first operand along some axes; returns the operand's ids.
 
         If channels lie along one of them, a stage runs the call on all features up to its own. If they lie along
-        others as well (the paths of a selective kernel, the heads of an attention), what is read at once is joined.
+        others as well (paths of a selective kernel, heads of an attention), ids that are read together are merged.
         """
         ids = self.ids(operand(node))
         varying = {axis for axis, count in enumerate(ids.shape) if count > 1}
@@ -141,7 +141,7 @@ class Walk:
         return ids
 
     def ties(self, parameter: Any, channels: Tensor) -> None:
-        """Say that a parameter (C,) holds one number per channel."""
+        """Record that a parameter (C,) holds one number per channel."""
         if not isinstance(parameter, fx.Node):
             return
         if parameter.name in self.traced.tensors and parameter.name not in self.layouts:
@@ -150,9 +150,9 @@ class Walk:
             self.units.merge(self.ids(parameter).flatten(), channels)
 
     def meets(self, parameter: fx.Node, axes: Collection[int]) -> None:
-        """Say that a parameter is combined with values whose channels lie along ``axes``, counted from the end.
+        """Record that a parameter is combined with values whose channels lie along ``axes``, counted from the end.
 
-        Only along those axes does it belong to channels; what it holds per position belongs anywhere.
+        Only along those axes does it get ids; what it holds per position belongs anywhere.
         """
         if parameter.name in self.layouts or parameter.name not in self.traced.tensors:
             return
@@ -162,7 +162,7 @@ class Walk:
         self.layouts[parameter.name] = self.units.fresh(count).view(own) if count > 1 else anywhere(len(shape))
 
     def mixes(self, node: fx.Node, outputs: Tensor, inputs: Tensor, groups: int, macs_per_weight: int) -> None:
-        """Record a call of a mixing layer; a second call with the same weight is divided as the first."""
+        """Record a call of a mixing layer; a second call with the same weight is divided like the first."""
         calls = self.calls[self.traced.tensors[operand(node, 1).name]]
         if calls:
             self.units.merge(calls[0].outputs, outputs)
@@ -170,12 +170,12 @@ class Walk:
         calls.append(MixingCall(node, outputs, inputs, groups, macs_per_weight))
 
     def fix(self, node: fx.Node, reason: str) -> None:
-        """Say that the channels of a value, if it has any, cannot be divided."""
+        """Record that the channels of a value, if it has any, cannot be divided."""
         for part in (*parts_of(self.layouts.get(node.name, ())), *parts_of(self.per_stage.get(node.name, ()))):
             self.units.fix(part, reason)
 
     def forget(self, node: fx.Node) -> None:
-        """Take back what a rule has recorded of a call before it gave up; what it merged stays merged."""
+        """Remove what a rule recorded of a call before it failed; ids that it merged stay merged."""
         self.cumulative.pop(node.name, None)
         for weight, calls in list(self.calls.items()):
             if calls[-1].node is node:
@@ -184,7 +184,7 @@ class Walk:
                 del self.calls[weight]
 
     def claim_padding(self, ids: Tensor) -> Tensor:
-        """Give channels that consist of padding alone ids of their own: they join whatever they are added to."""
+        """Give channels that consist of padding alone ids of their own, to be merged with what they are added to."""
         ids = compress(ids, self.units)
         empty = ids == 0
         if ids.numel() > 1 and bool(empty.any()):

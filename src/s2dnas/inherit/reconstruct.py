@@ -15,9 +15,9 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument, operand
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.inherit.reading import rows_read
-from s2dnas.masked.interpreter import Before, Interpreter, Mode
-from s2dnas.masked.masks import masked, stage_masks
-from s2dnas.masked.stagewise import Read, Stagewise, Versions
+from s2dnas.masked.interpreter import Interpreter, Pass
+from s2dnas.masked.masks import masked_weights, stage_masks
+from s2dnas.masked.stagewise import Observer, Read, Stagewise, Versions
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.plan import Plan
 
@@ -48,40 +48,40 @@ class Reconstruction:
     def __init__(self, graph: ChannelGraph, images: Tensor, weights: Weights) -> None:
         self._graph, self._images, self._given = graph, images, weights
         self._run = Interpreter(graph)
-        self._wanted = self._static_outputs()
+        self._targets = self._static_outputs()
 
     def at(self, plan: Plan) -> Weights:
         """The weights, fitted to a plan; new tensors."""
         masks = stage_masks(self._graph, plan)
-        cut = _parts(masked(self._graph, self._given, masks, keep=0.0))
+        cut = _parts(masked_weights(self._graph, self._given, masks))
         own = {stage: {name: t.detach().clone() for name, t in part.items()} for stage, part in cut.items()}
         body, *heads = own.values()
         given = _parts(self._given)
 
         def fit(stage: int | None, node: fx.Node, read: Read) -> None:
-            if node.name in self._wanted and (layer := self._fittable(node, read)):
+            if node.name in self._targets and (layer := self._fittable(node, read)):
                 mask = masks[node.name] if stage is None else masks[node.name][stage]
-                own[stage].update(layer.solution(self._wanted[node.name], mask, given[stage]))
+                own[stage].update(layer.solution(self._targets[node.name], mask, given[stage]))
 
         fitted = Weights(body, tuple(heads))
-        self._pass(fitted, plan, Mode(training=False, momentum=1.0, batch_statistics=True), fit)
+        self._pass(fitted, plan, Pass(training=False, momentum=1.0, batch_statistics=True), fit)
         return fitted
 
     def _static_outputs(self) -> dict[str, Tensor]:
         """What the layers that can be fitted compute in the static network, (R, O) each, by call."""
-        static, wanted = Weights(self._given.body, self._given.heads[:1]), dict[str, Tensor]()
+        static, targets = Weights(self._given.body, self._given.heads[:1]), dict[str, Tensor]()
         parts = _parts(static)
 
         def note(stage: int | None, node: fx.Node, read: Read) -> None:
             if layer := self._fittable(node, read):
-                wanted[node.name] = layer.outputs(parts[stage])
+                targets[node.name] = layer.outputs(parts[stage])
 
-        self._pass(static, Plan(1, {}, {}), Mode(training=False), note)
-        return wanted
+        self._pass(static, Plan(1, {}, {}), Pass(training=False), note)
+        return targets
 
-    def _pass(self, weights: Weights, plan: Plan, mode: Mode, before: Before) -> None:
+    def _pass(self, weights: Weights, plan: Plan, how: Pass, observer: Observer) -> None:
         with torch.no_grad():
-            self._run.logits(self._images, weights, Stagewise(self._graph, plan), mode, before)
+            self._run.logits(self._images, weights, Stagewise(self._graph, plan), how, observer)
 
     def _fittable(self, node: fx.Node, read: Read) -> "_Layer | None":
         """The layer of a call, if its weight is its own alone, and neither groups nor stages have their own input."""
@@ -115,13 +115,13 @@ class _Layer:
         """What the layer makes of it, (R, O)."""
         return self.rows @ self._matrix(tensors).T
 
-    def solution(self, wanted: Tensor, mask: Tensor, static: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Weight and bias whose outputs are closest to the wanted (R, O), reading what ``mask`` (O or 1, C) allows."""
+    def solution(self, targets: Tensor, mask: Tensor, static: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weight and bias whose outputs are closest to the targets (R, O), reading what ``mask`` (O or 1, C) allows."""
         weight = static[self.weight]
         allowed = mask.bool().expand(len(weight), -1).repeat_interleave(weight[0, 0].numel(), dim=1)
         if self.bias is not None:
             allowed = F.pad(allowed, (0, 1), value=True)
-        found = least_squares(self.rows, wanted, allowed, self._matrix(static))
+        found = least_squares(self.rows, targets, allowed, self._matrix(static))
         if self.bias is None:
             return {self.weight: found.reshape(weight.shape)}
         return {self.weight: found[:, :-1].reshape(weight.shape), self.bias: found[:, -1]}
@@ -131,8 +131,8 @@ class _Layer:
         return matrix if self.bias is None else torch.cat([matrix, tensors[self.bias][:, None]], 1)
 
 
-def least_squares(rows: Tensor, wanted: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
-    """Weights (O, I) that bring rows (R, I) closest to the wanted outputs (R, O); zero where they are not ``allowed``.
+def least_squares(rows: Tensor, targets: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
+    """Weights (O, I) that bring rows (R, I) closest to the target outputs (R, O); zero where they are not ``allowed``.
 
     Ridge regression: what the rows do not determine stays as in ``start``. It is solved in the smaller of R and I.
     """
@@ -140,7 +140,7 @@ def least_squares(rows: Tensor, wanted: Tensor, allowed: Tensor, start: Tensor) 
     gram = rows.T @ rows if len(rows) >= rows.shape[1] else None
     for pattern in torch.unique(allowed[allowed.any(1)], dim=0):
         same, read = (allowed == pattern).all(1), rows[:, pattern]
-        missing = wanted[:, same] - read @ found[same][:, pattern].T
+        missing = targets[:, same] - read @ found[same][:, pattern].T
         if gram is None:
             correction = read.T @ _solved(read @ read.T, missing, read.shape[1])
         else:

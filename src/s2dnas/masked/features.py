@@ -11,7 +11,7 @@ from s2dnas.masked.stagewise import Read
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Notes, before every call of a mixing layer of the body, what it reads: give it to a network as ``before``.
+    """What the mixing layers of the body read in one pass, by the names of the values: an ``observer`` for ``Mode``.
 
     The image is not noted, nor what each stage has its own version of.
     """
@@ -20,14 +20,8 @@ class Features:
     noted: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(self, stage: int | None, node: fx.Node, read: Read) -> None:
-        """Note one value by its name, once."""
+        """Note what a call reads, if it is one of a mixing layer of the body."""
         if stage is None and node.name in self.graph.layer_of:
             source = operand(node)
             if source.op != "placeholder" and isinstance(value := read(source), Tensor):
                 self.noted[source.name] = value
-
-    def take(self) -> dict[str, Tensor]:
-        """What was noted since the last time, by the names of the values."""
-        taken = dict(self.noted)
-        self.noted.clear()
-        return taken

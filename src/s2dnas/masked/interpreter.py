@@ -11,35 +11,29 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument_names, mode_argument, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.masked.carry_gradient import with_scaled_gradient
-from s2dnas.masked.stagewise import Read, Stagewise, Versions
+from s2dnas.masked.stagewise import Observer, Read, Stagewise, Versions
 from s2dnas.network.weights import Weights
-
-Before = Callable[[int | None, fx.Node, Read], None]
-"""What happens before a call of a stage's tail, or of the body (None); it can read the values so far."""
-
-
-def nothing(stage: int | None, node: fx.Node, read: Read) -> None:
-    """Nothing happens."""
 
 
 @dataclass(frozen=True)
-class Mode:
-    """How a pass runs: whether it trains, and how far its statistics move running ones (None: as captured).
+class Pass:
+    """How the calls of one pass are made: whether it trains, and the momentum of running statistics.
 
-    ``batch_statistics``: batch norms use the batch's own statistics, whether it trains or not.
-    ``keep`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
+    ``momentum`` None: as captured. ``batch_statistics``: batch norms use the batch's own statistics, whether it trains
+    or not.
+    ``leak`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
     ``gradient`` holds, by call, how much of a weight's gradient its features get: (outputs, inputs), (S, 1, inputs)
     in the tail.
     """
 
     training: bool
     momentum: float | None = None
-    keep: float = 0.0
+    leak: float = 0.0
     gradient: Mapping[str, Tensor] = field(default_factory=dict)
     batch_statistics: bool = False
 
-    def of_stage(self, stage: int, tail: frozenset[str]) -> "Mode":
-        """The mode of one stage's tail."""
+    def of_stage(self, stage: int, tail: frozenset[str]) -> "Pass":
+        """The same for one stage's tail."""
         return replace(self, gradient={name: row[stage] for name, row in self.gradient.items() if name in tail})
 
 
@@ -52,13 +46,13 @@ class _Step:
     momentum: int | None
     last_use: tuple[str, ...]
 
-    def call(self, mode: Mode, read: Read, arguments: Sequence[Any]) -> Any:
+    def call(self, how: Pass, read: Read, arguments: Sequence[Any]) -> Any:
         """The result for arguments in which values of the graph are still to be read."""
         own = list(fx.map_arg(tuple(arguments), read))
         if self.mode is not None and self.mode < len(own):
-            own[self.mode] = mode.training or (mode.batch_statistics and self.momentum is not None)
-        if self.momentum is not None and mode.momentum is not None:
-            own[self.momentum] = mode.momentum
+            own[self.mode] = how.training or (how.batch_statistics and self.momentum is not None)
+        if self.momentum is not None and how.momentum is not None:
+            own[self.momentum] = how.momentum
         return cast(Any, self.node.target)(*own, **fx.map_arg(self.node.kwargs, read))
 
 
@@ -78,14 +72,16 @@ class Interpreter:
         """Itself: it is never changed, and networks that hold it are copied."""
         return self
 
-    def logits(self, x: Tensor, weights: Weights, stagewise: Stagewise, mode: Mode, before: Before = nothing) -> Tensor:
+    def logits(
+        self, x: Tensor, weights: Weights, stagewise: Stagewise, how: Pass, observer: Observer | None = None
+    ) -> Tensor:
         """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
-        values = self._run(self._body, {self._image: x}, weights.body, stagewise, mode, partial(before, None))
+        values = self._run(self._body, {self._image: x}, weights.body, stagewise, how, _at(observer, None))
         logits = []
         for stage, head in enumerate(weights.heads):
             own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
-            of_stage = mode.of_stage(stage, self._tail_names)
-            done = self._run(self._tail, own, head, stagewise, of_stage, partial(before, stage))
+            of_stage = how.of_stage(stage, self._tail_names)
+            done = self._run(self._tail, own, head, stagewise, of_stage, _at(observer, stage))
             logits.append(done[self._result])
         return torch.stack(logits)
 
@@ -95,8 +91,8 @@ class Interpreter:
         given: Mapping[str, Any],
         tensors: Mapping[str, Tensor],
         stagewise: Stagewise,
-        mode: Mode,
-        before: Callable[[fx.Node, Read], None],
+        how: Pass,
+        observer: Callable[[fx.Node, Read], None] | None,
     ) -> dict[str, Any]:
         values = dict(given)
 
@@ -106,17 +102,23 @@ class Interpreter:
 
         for step in steps:
             name = step.node.name
-            before(step.node, read)
+            if observer is not None:
+                observer(step.node, read)
             if name in stagewise.names:
-                values[name] = stagewise.run(step.node, partial(step.call, mode), read, mode.keep)
-            elif name in mode.gradient:
-                call = partial(step.call, mode, arguments=step.node.args)
-                values[name] = with_scaled_gradient(call, step.node, read, mode.gradient[name])
+                values[name] = stagewise.run(step.node, partial(step.call, how), read, how.leak)
+            elif name in how.gradient:
+                call = partial(step.call, how, arguments=step.node.args)
+                values[name] = with_scaled_gradient(call, step.node, read, how.gradient[name])
             else:
-                values[name] = step.call(mode, read, step.node.args)
+                values[name] = step.call(how, read, step.node.args)
             for used in step.last_use:
                 values.pop(used, None)
         return values
+
+
+def _at(observer: Observer | None, stage: int | None) -> Callable[[fx.Node, Read], None] | None:
+    """The observer, if there is one, for the calls of one stage's tail, or of the body (None)."""
+    return partial(observer, stage) if observer is not None else None
 
 
 def _steps(nodes: Sequence[fx.Node], kept: set[str]) -> list[_Step]:

@@ -28,22 +28,22 @@ def stage_masks(graph: ChannelGraph, plan: Plan) -> dict[str, Tensor]:
     return masks
 
 
-def masked(graph: ChannelGraph, weights: Weights, masks: Mapping[str, Tensor], keep: float) -> Weights:
-    """Weights times what may be read; ``keep`` in [0, 1] is how much of the rest is let through."""
+def masked_weights(graph: ChannelGraph, weights: Weights, masks: Mapping[str, Tensor], leak: float = 0.0) -> Weights:
+    """Weights times what may be read; ``leak`` in [0, 1] is how much of the rest is let through."""
     body, heads = dict(weights.body), tuple(dict(head) for head in weights.heads)
     for layer in graph.mixing:
         if (mask := masks.get(layer.nodes[0])) is None:
             continue
         if layer.in_tail:
             for head, row in zip(heads, mask, strict=True):
-                head[layer.weight] = _faded(head[layer.weight], row, keep)
+                head[layer.weight] = _faded(head[layer.weight], row, leak)
         else:
-            body[layer.weight] = _faded(body[layer.weight], mask, keep)
+            body[layer.weight] = _faded(body[layer.weight], mask, leak)
     return Weights(body, heads)
 
 
-def _faded(weight: Tensor, mask: Tensor, keep: float) -> Tensor:
-    return scaled(weight, mask.to(weight) * (1 - keep) + keep)
+def _faded(weight: Tensor, mask: Tensor, leak: float) -> Tensor:
+    return scaled(weight, mask.to(weight) * (1 - leak) + leak)
 
 
 def scaled(weight: Tensor, factor: Tensor) -> Tensor:

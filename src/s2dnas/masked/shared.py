@@ -3,8 +3,8 @@
 Since stages only read earlier ones, every plan is the static network with some weights masked to zero.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,36 +12,36 @@ from torch import Tensor, nn
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.masked.accumulate import accumulated
 from s2dnas.masked.carry_gradient import carry_masks
-from s2dnas.masked.interpreter import Before, Interpreter, Mode, nothing
-from s2dnas.masked.masks import masked, stage_masks
+from s2dnas.masked.interpreter import Interpreter, Pass
+from s2dnas.masked.masks import masked_weights, stage_masks
+from s2dnas.masked.mode import PLAN_ITSELF, Mode
 from s2dnas.masked.stagewise import Stagewise
+from s2dnas.masked.tensors import HeadTensors, NamedTensors
 from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.network.ownership import fingerprint_state, refuse_other_network
 from s2dnas.network.weights import Weights, static_weights
 from s2dnas.space.cost import cost_model
+from s2dnas.space.fingerprint import fingerprint
 from s2dnas.space.plan import Plan
-
-__all__ = ["MaskedNet", "SharedNet", "stage_masks", "static_network"]
 
 
 class SharedNet(nn.Module):
     """The weights of every plan. ``forward(x, plan)`` gives the logits (S, N, K) of one of them; no plan is stored.
 
-    ``keep`` in [0, 1] is how much of the forbidden weights is let through: 0 is the plan itself, 1 the static
-    network read by all stages. With ``adds`` each stage's logits are added to the later ones'.
+    With ``accumulate_logits`` each stage's logits are added to the later ones'.
     """
 
-    def __init__(self, graph: ChannelGraph, weights: Weights, *, adds: bool = False) -> None:
+    def __init__(self, graph: ChannelGraph, weights: Weights, *, accumulate_logits: bool = False) -> None:
         super().__init__()
-        self._graph, self._run, self.adds = graph, Interpreter(graph), adds
-        self.body = _Tensors(weights.body, graph.traced.parameters)
-        self.heads = _Heads(_Tensors(head, graph.traced.parameters) for head in weights.heads)
+        self.graph, self._run, self.accumulate_logits = graph, Interpreter(graph), accumulate_logits
+        self.body = NamedTensors(weights.body, graph.traced.parameters)
+        self.heads = HeadTensors(NamedTensors(head, graph.traced.parameters) for head in weights.heads)
 
-    def forward(self, x: Tensor, plan: Plan, keep: float = 0.0) -> Tensor:
-        """Images (N, C, H, W) to logits (S, N, K) of a plan."""
-        own = masked(self._graph, self.weights(), stage_masks(self._graph, plan), keep)
-        stagewise = Stagewise(self._graph, plan)
-        logits = self._run.logits(x, own, stagewise, Mode(self.training, keep=keep))
-        return accumulated(logits) if self.adds else logits
+    def forward(self, x: Tensor, plan: Plan, leak: float = 0.0) -> Tensor:
+        """Images (N, C, H, W) to logits (S, N, K) of a plan; ``leak`` as in ``Mode``."""
+        own = masked_weights(self.graph, self.weights(), stage_masks(self.graph, plan), leak)
+        logits = self._run.logits(x, own, Stagewise(self.graph, plan), Pass(self.training, leak=leak))
+        return accumulated(logits) if self.accumulate_logits else logits
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
@@ -49,92 +49,61 @@ class SharedNet(nn.Module):
 
     def at(self, plan: Plan) -> "MaskedNet":
         """A multi-exit network of one plan: parameters are this network's own, running statistics are copies."""
-        return MaskedNet(self._graph, self, plan)
+        return MaskedNet(self, plan)
 
 
 class MaskedNet(MultiExitNet):
-    """One plan of a shared network. It saves nothing by itself; ``network.build`` makes the one that does.
+    """One plan of a shared network: the static network with the weights that the plan forbids masked to zero.
 
-    ``keep`` fades the forbidden weights out while training; anything above 0 is not the plan yet. ``momentum``, if it
-    is set, replaces the captured momentum of running statistics: 1 / k in the k-th pass makes them plain means.
-    ``carry_gradient`` in [0, 1] is how much of the gradient from later stages reaches the features of earlier ones.
-    ``before`` hears of every call before it is made.
+    It costs as much as the static network; the staged network, built from its weights, is the one that costs less.
     """
 
-    def __init__(self, graph: ChannelGraph, shared: SharedNet, plan: Plan) -> None:
+    def __init__(self, shared: SharedNet, plan: Plan) -> None:
         super().__init__()
-        self._graph, self._run = graph, Interpreter(graph)
-        self.plan, self.adds = plan, shared.adds
-        self._stagewise = Stagewise(graph, plan)
-        self.keep: float = 0.0
-        self.momentum: float | None = None
-        self.carry_gradient: float = 1.0
-        self.before: Before = nothing
+        self.graph, self.plan, self.accumulate_logits = shared.graph, plan, shared.accumulate_logits
+        self._run, self._stagewise = Interpreter(self.graph), Stagewise(self.graph, plan)
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
-        self.macs = tuple(cost_model(graph).macs(plan).tolist())
-        self._masks = _Tensors(stage_masks(graph, plan), frozenset(), persistent=False)
+        self.macs = tuple(cost_model(self.graph).macs(plan).tolist())
+        self._masks = NamedTensors(stage_masks(self.graph, plan), frozenset(), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mode: Mode = PLAN_ITSELF) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
-        own = masked(self._graph, self.weights(), self._masks.tensors(), self.keep)
-        mode = Mode(self.training, self.momentum, self.keep, self._gradient())
-        logits = self._run.logits(x, own, self._stagewise, mode, self.before)
-        return accumulated(logits) if self.adds else logits
+        own = masked_weights(self.graph, self.weights(), self._masks.tensors(), mode.leak)
+        how = Pass(self.training, mode.momentum, mode.leak, self._gradient(mode.carry_gradient))
+        logits = self._run.logits(x, own, self._stagewise, how, mode.observer)
+        return accumulated(logits) if self.accumulate_logits else logits
 
-    def _gradient(self) -> dict[str, Tensor]:
-        """How much of the gradient of each weight reaches what it reads; nothing to say while nobody learns."""
-        if self.carry_gradient == 1 or not torch.is_grad_enabled():
+    def _gradient(self, share: float) -> dict[str, Tensor]:
+        """How much of the gradient of each weight reaches what it reads; empty where all of it does."""
+        if share == 1 or not torch.is_grad_enabled():
             return {}
-        return {name: 1 - (1 - self.carry_gradient) * mask for name, mask in self._carry.items()}
+        return {name: 1 - (1 - share) * mask for name, mask in self._carry.items()}
 
     @cached_property
     def _carry(self) -> dict[str, Tensor]:
-        """Which weights read earlier stages; made when a training first scales gradients, not for every plan scored."""
+        """Which weights read earlier stages: needed only where gradients are scaled."""
         device = next(self.parameters()).device
-        masks = carry_masks(self._graph, self.plan)
+        masks = carry_masks(self.graph, self.plan)
         return {name: mask.to(device) for name, mask in masks.items()}
 
     def weights(self) -> Weights:
         """The current tensors, not copies."""
         return Weights(self.body.tensors(), self.heads.tensors())
 
+    @cached_property
+    def _fingerprint(self) -> Tensor:
+        return fingerprint_state(fingerprint(self.graph, self.plan))
+
+    def get_extra_state(self) -> Tensor:
+        """The network's fingerprint, for its state dict."""
+        return self._fingerprint
+
+    def set_extra_state(self, state: Any) -> None:
+        """Refuse the state dict of another plan or order of units. Raises ArtifactError."""
+        refuse_other_network(self._fingerprint, state)
+
 
 def static_network(graph: ChannelGraph) -> MaskedNet:
     """The captured network itself, with copies of its weights: a plan of one stage; in eval mode."""
     return SharedNet(graph, static_weights(graph, num_stages=1)).at(Plan(1, {}, {})).eval()
-
-
-class _Tensors(nn.Module):
-    """Named parameters and buffers in one flat module; a dot, which module names cannot hold, is written as a slash."""
-
-    def __init__(self, tensors: Mapping[str, Tensor], parameters: frozenset[str], *, persistent: bool = True) -> None:
-        super().__init__()
-        for name, tensor in tensors.items():
-            key = name.replace(".", "/")
-            if name in parameters:
-                self.register_parameter(key, tensor if isinstance(tensor, nn.Parameter) else nn.Parameter(tensor))
-            else:
-                self.register_buffer(key, tensor, persistent=persistent)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All of them by qualified name."""
-        found = {**self._parameters, **self._buffers}
-        return {key.replace("/", "."): tensor for key, tensor in found.items() if tensor is not None}
-
-    def with_own_buffers(self) -> "_Tensors":
-        """The same parameters beside copies of the buffers."""
-        own = {name: t if isinstance(t, nn.Parameter) else t.clone() for name, t in self.tensors().items()}
-        return _Tensors(own, frozenset(name for name, t in own.items() if isinstance(t, nn.Parameter)))
-
-
-class _Heads(nn.ModuleList):
-    """The tensors of S classifiers."""
-
-    def tensors(self) -> tuple[dict[str, Tensor], ...]:
-        """Each stage's by qualified name."""
-        return tuple(head.tensors() for head in self if isinstance(head, _Tensors))
-
-    def with_own_buffers(self) -> "_Heads":
-        """The same parameters beside copies of the buffers."""
-        return _Heads(head.with_own_buffers() for head in self if isinstance(head, _Tensors))

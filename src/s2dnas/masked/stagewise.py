@@ -20,6 +20,11 @@ from s2dnas.space.assignment import stage_of_units
 from s2dnas.space.plan import Plan
 
 Read = Callable[[fx.Node], Any]
+"""Reads the value of a node."""
+
+Observer = Callable[[int | None, fx.Node, Read], None]
+"""Called before a node runs, with the stage whose tail it belongs to (None: the body), the node, and what reads the
+values so far."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +47,10 @@ class Stagewise:
             if node.name in affected or any(source.name in affected for source in node.all_input_nodes)
         )
 
-    def run(self, node: fx.Node, call: Callable[[Read, Sequence[Any]], Any], read: Read, keep: float) -> Any:
+    def run(self, node: fx.Node, call: Callable[[Read, Sequence[Any]], Any], read: Read, leak: float) -> Any:
         """The result of a call. ``call`` runs it on arguments, given how to read a value of the graph."""
         if node.name in self._graph.cumulative:
-            return self._run_cumulative(node, call, read, keep)
+            return self._run_cumulative(node, call, read, leak)
         if not any(isinstance(read(source), Versions) for source in node.all_input_nodes):
             return call(read, node.args)
         results = [call(_version(read, stage), node.args) for stage in range(self._num_stages)]
@@ -61,7 +66,7 @@ class Stagewise:
         )
 
     def _run_cumulative(
-        self, node: fx.Node, call: Callable[[Read, Sequence[Any]], Any], read: Read, keep: float
+        self, node: fx.Node, call: Callable[[Read, Sequence[Any]], Any], read: Read, leak: float
     ) -> Any:
         source, axis = operand(node), self._graph.cumulative[node.name]
         shape, layout = self._graph.traced.shapes[source.name], self._graph.layouts[source.name]
@@ -80,9 +85,9 @@ class Stagewise:
                 result = _pick(result, axis, np.flatnonzero(stages[seen] == stage))
             results.append(result)
         if node.name in self._graph.per_stage:
-            return Versions(tuple(_blend(result, whole, keep) for result in results))
+            return Versions(tuple(_blend(result, whole, leak) for result in results))
         own = [np.flatnonzero(stages == stage) for stage in range(self._num_stages)]
-        return _blend(_interleaved(results, axis, own), whole, keep)
+        return _blend(_interleaved(results, axis, own), whole, leak)
 
 
 def _version(read: Read, stage: int) -> Read:
@@ -110,10 +115,10 @@ def _zeros(value: Any) -> Any:
     return torch.zeros_like(value) if isinstance(value, Tensor) else tuple(map(torch.zeros_like, value))
 
 
-def _blend(part: Any, whole: Any, keep: float) -> Any:
-    """``keep`` of what the static network computes, the rest of what the plan does."""
-    if keep == 0:
+def _blend(part: Any, whole: Any, leak: float) -> Any:
+    """``leak`` of what the static network computes, the rest of what the plan does."""
+    if leak == 0:
         return part
     if not isinstance(part, Tensor):
-        return tuple(_blend(a, b, keep) for a, b in zip(part, whole, strict=True))
-    return torch.lerp(part, whole, keep)
+        return tuple(_blend(a, b, leak) for a, b in zip(part, whole, strict=True))
+    return torch.lerp(part, whole, leak)

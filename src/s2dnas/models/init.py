@@ -1,4 +1,4 @@
-"""How the static networks start."""
+"""Weight initialisation of the static networks."""
 
 from torch import nn
 

@@ -19,17 +19,18 @@ _LAYERS = (
 
 
 class InvertedResidual(nn.Module):
-    """Widen by ``expansion``, filter every channel by itself, narrow; the input is added where its shape allows."""
+    """A 1x1 expansion, a depthwise convolution and a 1x1 projection; the input is added where shapes agree."""
 
     def __init__(self, in_channels: int, channels: int, expansion: int, stride: int) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        widen = [_conv_bn(in_channels, hidden, 1), nn.ReLU6()] if expansion > 1 else []
-        filtering = [_conv_bn(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6()]
-        self.layers = nn.Sequential(*widen, *filtering, _conv_bn(hidden, channels, 1))
+        expand = [_conv_bn(in_channels, hidden, 1), nn.ReLU6()] if expansion > 1 else []
+        depthwise = [_conv_bn(hidden, hidden, 3, stride, groups=hidden), nn.ReLU6()]
+        self.layers = nn.Sequential(*expand, *depthwise, _conv_bn(hidden, channels, 1))
         self.residual = stride == 1 and in_channels == channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, H, W) to features, fewer positions for a stride above 1."""
         out = cast(Tensor, self.layers(x))
         return x + out if self.residual else out
 
@@ -51,6 +52,7 @@ class MobileNetV2(nn.Module):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, K)."""
         return cast(Tensor, self.classifier(self.pool(self.features(x)).flatten(1)))
 
 

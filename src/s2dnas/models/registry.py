@@ -29,7 +29,7 @@ def create_model(spec: str, num_classes: int, in_channels: int = 3) -> nn.Module
     """A network with fresh weights: a name of ``MODELS``, ``torchvision:NAME``, ``timm:NAME`` or ``FILE.py:FUNCTION``.
 
     The function is given ``num_classes`` and ``in_channels`` as far as it accepts them.
-    Raises ModelError if there is no such network, it cannot be made, or what its zoo needs is not installed.
+    Raises ModelError if there is no such network, it cannot be made, or its zoo is not installed.
     """
     if spec in MODELS:
         return MODELS[spec](num_classes, in_channels)

@@ -21,6 +21,7 @@ class BasicBlock(nn.Module):
         self.new_channels = channels - in_channels
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (N, C, H, W) to features, fewer positions for a stride above 1."""
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
         return F.relu(out + padded_shortcut(x, self.stride, self.new_channels))
@@ -54,6 +55,7 @@ class ResNet(nn.Module):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, K)."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         return cast(Tensor, self.linear(self.pool(x).flatten(1)))

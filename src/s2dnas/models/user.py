@@ -1,4 +1,4 @@
-"""Networks that a function in the user's own file makes."""
+"""Networks made by a function in the user's own file."""
 
 import inspect
 import sys
@@ -17,8 +17,8 @@ from s2dnas.errors import ModelError, nearest
 def build_from_file(file: str, function: str, num_classes: int, in_channels: int) -> nn.Module:
     """What ``function`` of ``file`` returns when called with ``num_classes`` and ``in_channels``, if it accepts them.
 
-    The file may import its neighbours. Raises ModelError if the file or the function is missing, either raises, or what
-    comes back is no network.
+    The file may import its neighbours. Raises ModelError if the file or the function is missing, either raises, or the
+    result is no ``nn.Module``.
     """
     path = Path(file).expanduser().resolve()
     if not path.is_file():
@@ -30,7 +30,7 @@ def build_from_file(file: str, function: str, num_classes: int, in_channels: int
             model = build(**_accepted(build, num_classes=num_classes, in_channels=in_channels))
     except ModelError:
         raise
-    # Whatever the user's code raises is theirs to mend.
+    # The user's code may raise anything.
     except Exception as error:
         raise ModelError(f"{file}:{function} raised {type(error).__name__}: {error}; mend that function") from error
     if not isinstance(model, nn.Module):

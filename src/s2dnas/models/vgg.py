@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from s2dnas.models.init import he_normal
 
-# Channels of the convolutions between which the image is halved.
+# Channels of the convolutions; a max pooling follows each row.
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
@@ -28,6 +28,7 @@ class VGG(nn.Module):
         he_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) to logits (N, K)."""
         return cast(Tensor, self.classifier(self.pool(self.features(x)).flatten(1)))
 
 

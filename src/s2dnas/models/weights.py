@@ -12,7 +12,7 @@ from s2dnas.errors import ModelError
 
 _SHOWN = 5
 
-# Batch norm counts batches only to weigh them equally, which nobody does: checkpoints often come without.
+# Batch norm reads its counter of batches only if it has no momentum, so checkpoints often lack it.
 _OPTIONAL = ".num_batches_tracked"
 
 
@@ -24,7 +24,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def load_weights(model: nn.Module, path: Path, *, num_classes: int | None = None) -> tuple[str, ...]:
-    """Read parameters and buffers into the model, where it is.
+    """Load parameters and buffers into the model, on the device that it is on.
 
     With ``num_classes`` the classifier may be for another number of classes: its tensors, which differ in their first
     axis alone, stay as they are in the model, and their names are returned.
@@ -38,27 +38,27 @@ def load_weights(model: nn.Module, path: Path, *, num_classes: int | None = None
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is not a readable safetensors file ({error}); write it again") from error
-    wanted = model.state_dict()
-    head = tuple(name for name in wanted if name in tensors and _of_classes(wanted[name], tensors[name], num_classes))
+    own = model.state_dict()
+    head = tuple(name for name in own if name in tensors and _of_classes(own[name], tensors[name], num_classes))
     fitting = {name: tensor for name, tensor in tensors.items() if name not in head}
-    if faults := _faults({name: tensor for name, tensor in wanted.items() if name not in head}, fitting):
+    if faults := _faults({name: tensor for name, tensor in own.items() if name not in head}, fitting):
         raise ModelError(f"{path} does not fit the network: {'; '.join(faults)}; give the weights of this very network")
     model.load_state_dict(fitting, strict=False)
     return head
 
 
-def _of_classes(wanted: Tensor, given: Tensor, num_classes: int | None) -> bool:
+def _of_classes(own: Tensor, given: Tensor, num_classes: int | None) -> bool:
     """Whether two tensors are the same part of two classifiers, for different numbers of classes."""
-    other = wanted.ndim > 0 and wanted.ndim == given.ndim and len(wanted) != len(given)
-    return other and len(wanted) == num_classes and wanted.shape[1:] == given.shape[1:]
+    other = own.ndim > 0 and own.ndim == given.ndim and len(own) != len(given)
+    return other and len(own) == num_classes and own.shape[1:] == given.shape[1:]
 
 
-def _faults(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-    missing = [name for name in wanted if name not in given and not name.endswith(_OPTIONAL)]
-    unexpected = [name for name in given if name not in wanted]
+def _faults(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    missing = [name for name in own if name not in given and not name.endswith(_OPTIONAL)]
+    unexpected = [name for name in given if name not in own]
     misshapen = [
         f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
+        for name, tensor in own.items()
         if name in given and given[name].shape != tensor.shape
     ]
     kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))

@@ -11,7 +11,7 @@ from s2dnas.errors import ModelError, nearest
 def build_torchvision(name: str, num_classes: int, in_channels: int) -> nn.Module:
     """A classification network of torchvision with fresh weights.
 
-    torchvision's take images of 3 channels; for another number the first convolution is made anew.
+    For images of other than 3 channels the first convolution is replaced.
     Raises ModelError if torchvision is not installed or does not know the name.
     """
     models = _import("torchvision.models")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from s2dnas.network.multi_exit import Carry, StagedNet
+from s2dnas.network.staged_net import Carry, StagedNet
 
 
 class MacCounter(TorchFunctionMode):

@@ -2,7 +2,9 @@
 
 import torch
 
+from s2dnas.data.augment import Augmentation
 from s2dnas.errors import BudgetError
+from s2dnas.extras import require_extra
 from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.inherit.copies import with_copies
@@ -15,6 +17,8 @@ from s2dnas.space.division import search_space
 
 def check(settings: Settings, feed: DataFeed, statics: StaticNetworks) -> None:
     """Raise for a network that cannot be captured, data that does not fit, too many stages, budgets out of reach."""
+    if settings.augmentation != Augmentation(crop=False, flip=False):
+        require_extra("data", "kornia")
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
     graph = analyse_channels(trace(statics.new(), torch.zeros(1, *feed.image_shape)))

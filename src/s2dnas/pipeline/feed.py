@@ -10,7 +10,7 @@ from torch import Tensor
 from s2dnas.data.batches import num_batches, plain_batches, training_batches
 from s2dnas.data.images import ImageData
 from s2dnas.data.normalise import NAMED_STATS, ChannelStats, channel_stats
-from s2dnas.data.sources import load
+from s2dnas.data.sources import load_data
 from s2dnas.data.splits import Splits, split
 from s2dnas.pipeline.settings import Settings
 from s2dnas.training.loop import Batch
@@ -28,7 +28,7 @@ class DataFeed:
     def splits(self) -> Splits:
         """The four disjoint splits."""
         data = self.settings.data
-        return split(load(self.name, data.size, data.limit), data.held_out, seed=self.settings.seed)
+        return split(load_data(self.name, data.size, data.limit), data.held_out, seed=self.settings.seed)
 
     @cached_property
     def stats(self) -> ChannelStats:

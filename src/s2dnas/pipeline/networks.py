@@ -32,12 +32,12 @@ class DynamicNetworks:
         """The shared network with the static network's weights, or those of another network of the same kind."""
         source = self.study.graph if weights_of is None else self.study.with_weights_of(weights_of)
         weights = static_weights(source, self.study.settings.num_stages)
-        return SharedNet(self.study.graph, weights, adds=self.accumulate_logits)
+        return SharedNet(self.study.graph, weights, accumulate_logits=self.accumulate_logits)
 
     def reconstructed(self, plan: Plan) -> MaskedNet:
         """The masked network of a plan with the static weights, fitted to it."""
         weights = self.study.reconstruction.at(plan)
-        return SharedNet(self.study.graph, weights, adds=self.accumulate_logits).at(plan)
+        return SharedNet(self.study.graph, weights, accumulate_logits=self.accumulate_logits).at(plan)
 
     def starting(self, plan: Plan, start: StartingWeights) -> MaskedNet:
         """The masked network of a plan with the weights that its training begins with."""
@@ -56,4 +56,6 @@ class DynamicNetworks:
 
     def built(self, net: MaskedNet) -> MultiStageNet:
         """The multi-stage network of a masked one, on the device: it holds what its plan lets it read and no more."""
-        return build(self.study.graph, net.plan, net.weights(), adds=net.adds).to(self.study.feed.device)
+        return build(self.study.graph, net.plan, net.weights(), accumulate_logits=net.accumulate_logits).to(
+            self.study.feed.device
+        )

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,9 +15,7 @@ from s2dnas.pipeline.settings import DeviceSettings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.pipeline.study import Study
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from s2dnas.training.compute import Compute, device_for
 
 
 def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run:
@@ -39,20 +36,17 @@ def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run
 
 
 def _assembled(folder: Path, start: Start, watch: Watch) -> Run:
-    own, fabric = RunFolder(folder), _fabric(start.settings.device)
-    feed = DataFeed(start.data, start.settings, fabric.device)
+    own, compute = RunFolder(folder), _compute(start.settings.device)
+    feed = DataFeed(start.data, start.settings, compute.device)
     statics = StaticNetworks(start, own, feed)
-    return Run(own, start, watch, fabric, feed, statics, Study(statics, feed, start.settings.space))
+    return Run(own, start, watch, compute, feed, statics, Study(statics, feed, start.settings.space))
 
 
-def _fabric(settings: DeviceSettings) -> "Fabric":
-    """The device and precision that networks run in."""
-    from lightning_fabric import Fabric
-
+def _compute(settings: DeviceSettings) -> Compute:
+    """The device that networks run on, and the precision of their training."""
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    precision: Any = settings.precision
-    return Fabric(accelerator=settings.accelerator, devices=1, precision=precision)
+    return Compute(device_for(settings.accelerator), settings.precision)
 
 
 def _found(path: Path, start: Start | None) -> Start:

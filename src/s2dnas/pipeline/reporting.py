@@ -41,7 +41,7 @@ def compile_report(run: Run) -> None:
         "seconds": finished.seconds,
         "plan": _plan(finished.plan, run.study.graph),
         "whole": [vars(whole) for whole in run.study.graph.whole],
-        "hardware": f"{run.fabric.device}, {platform.machine()}, {torch.get_num_threads()} threads",
+        "hardware": f"{run.compute.device}, {platform.machine()}, {torch.get_num_threads()} threads",
     }
     rule = next(iter(finished.rules.values()), None)
     shown = galleries(run.feed.splits.test, finished.test, rule) if rule else (None, None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.folder import RunFolder
@@ -12,10 +11,8 @@ from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.pipeline.study import Study
+from s2dnas.training.compute import Compute
 from s2dnas.training.loop import Progress
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 Watch = Callable[[str, Progress], None]
 
@@ -26,12 +23,12 @@ def unwatched(step: str, progress: Progress) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """``watch(step, progress)`` is called with how far the current step is; ``fabric``: device and precision."""
+    """``watch(step, progress)`` is called with how far the current step is; ``compute``: device and precision."""
 
     folder: RunFolder
     start: Start
     watch: Watch
-    fabric: "Fabric"
+    compute: Compute
     feed: DataFeed
     statics: StaticNetworks
     study: Study

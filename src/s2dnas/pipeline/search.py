@@ -24,7 +24,7 @@ from s2dnas.space.plan import Plan
 from s2dnas.training.loop import Progress
 
 
-def find_plan(run: Run) -> None:
+def search_plan(run: Run) -> None:
     """Search among plans that are not trained; the one of the highest reward goes to plan.json.
 
     With several finalists, it is the one of the highest reward after a short training.

@@ -15,7 +15,8 @@ from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.registry import STRATEGIES
 from s2dnas.space.importance import IMPORTANCES
-from s2dnas.training.losses import LossWeights
+from s2dnas.training.compute import Precision
+from s2dnas.training.loss_weights import LossWeights
 from s2dnas.training.recipe import Recipe
 
 StartingWeights = Literal["reconstructed", "static", "shared", "scratch"]
@@ -92,10 +93,10 @@ class ExitSettings(Section):
 
 
 class DeviceSettings(Section):
-    """Where networks are trained, in the words of Lightning Fabric; ``threads`` of the CPU (None: as found)."""
+    """Where networks are trained, and in which precision; ``threads`` of the CPU (None: as found)."""
 
-    accelerator: str = "auto"
-    precision: str = "32-true"
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Precision = "32-true"
     threads: Positive | None = None
 
 
@@ -135,11 +136,6 @@ class Settings(Section):
         """By which a static network is trained on for as many epochs as shared and chosen network together."""
         shared = self.shared.epochs if self.search.weights == "shared" else 0
         return replace(self.train, epochs=shared + self.train.epochs)
-
-    @property
-    def from_scratch(self) -> Recipe:
-        """By which a network with fresh weights is trained for as long as the control is in all."""
-        return replace(self.static, epochs=self.static.epochs + self.continued.epochs)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

@@ -8,11 +8,12 @@ if TYPE_CHECKING:
 
 STEPS = {
     "static": "training.train_static",
-    "search": "search.find_plan",
+    "search": "search.search_plan",
     "train": "training.train_plan",
     "control": "training.train_control",
     "calibrate": "exits.set_thresholds",
     "evaluate": "exits.answer_test",
+    "save": "saving.save_network",
     "report": "reporting.compile_report",
 }
 """Which function of this package does each step; its module is imported then, so that the names cost nothing."""

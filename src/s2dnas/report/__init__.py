@@ -1,1 +1,1 @@
-"""What came out, for people: a page with plots, its data as JSON, and a table for the terminal."""
+"""Reports of a run: a page with plots, its data as JSON, and a table for the terminal."""

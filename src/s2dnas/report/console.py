@@ -1,8 +1,9 @@
-"""The comparison, what a network is, and whether what was built of it is right, for the terminal."""
+"""For the terminal: the comparison with the static network, and the result of a verification."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from s2dnas.extras import require_extra
 from s2dnas.report.content import ReportContent
 from s2dnas.report.rows import Row, comparison
 from s2dnas.report.text import millions, percent, points
@@ -14,7 +15,11 @@ STYLES = {"static": "bold", "stage": "dim", "point": "green"}
 
 
 def summary_table(content: ReportContent) -> "Table":
-    """The static network against each stage and operating point, as a table that rich prints."""
+    """The static network against each stage and operating point, as a table that rich prints.
+
+    Raises MissingExtraError without rich.
+    """
+    require_extra("cli", "rich")
     from rich.table import Table
     from rich.text import Text
 
@@ -42,28 +47,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def inspection_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """An inspected network, as plain values in ``found``: totals, search space, couplings, what stays whole."""
-    yield f"{found['model']}: {millions(found['macs'])} M macs, {millions(found['params'])} M parameters"
-    yield f"{found['divisible_share']:.1%} of the macs can be divided, in {len(found['couplings'])} couplings"
-    if space := found["space"]:
-        yield f"{space['size']:.1e} plans of {space['num_stages']} stages in pieces of {space['min_width']} channels"
-        for name in ("cheapest", "most_expensive"):
-            yield f"  {name.replace('_', ' ')}: {_shares(space[name], found['macs'])} of the macs up to each stage"
-    else:
-        yield f"no search space: {found['undivided']}"
-    for coupling in found["couplings"]:
-        channels = coupling["units"] * coupling["channels_per_unit"]
-        yield f"  {coupling['name']}: {channels} channels, made by {len(coupling['layers'])} layers"
-    if found["whole"]:
-        yield "what stays whole in stage 1:"
-    for whole in found["whole"]:
-        place = f", {whole['line']}" if whole["line"] else ""
-        yield f"  {whole['module']} ({whole['operator']}{place}): {whole['reason']}"
-
-
 def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
-    """What a verification, as plain values in ``found``, says of a model."""
+    """Lines on the verification of a model; ``found`` is its result as plain values."""
     for check in found["plans"]:
         name = f"{check['plan']['num_stages']} stages" if check["plan"]["num_stages"] > 1 else "the static network"
         if check["failure"]:
@@ -80,7 +65,3 @@ def verification_lines(model: str, found: Mapping[str, Any]) -> Iterator[str]:
 
 def _error(error: float | None) -> str:
     return "without limit" if error is None else f"{error:.1e}"
-
-
-def _shares(macs: Sequence[float], static: float) -> str:
-    return " / ".join(f"{value / static:.1%}" for value in macs)

@@ -46,7 +46,7 @@ class StageResult(Record):
 
 
 class PointResult(Record):
-    """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where nobody leaves).
+    """One operating point on the test split; per stage (S,): exit shares, and accuracies (None where no sample leaves).
 
     ``agreement``: the share of samples that are answered as by the static network, where that is known.
     """
@@ -79,7 +79,7 @@ class CurvePoint(Record):
 class SearchRecord(Record):
     """What the search did; rewards, accuracies and macs are per evaluation, in order.
 
-    ``seconds`` are all of it, with those of training the shared network before and the finalists afterwards.
+    ``seconds`` in all, including those of training the shared network before and the finalists afterwards.
     """
 
     evaluations: Count

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from s2dnas.extras import require_extra
 from s2dnas.report import text
 from s2dnas.report.content import ReportContent
 from s2dnas.report.images import Gallery, tiles
@@ -11,7 +12,11 @@ from s2dnas.report.rows import comparison, headline, savings
 
 
 def render(content: ReportContent, plots: Mapping[str, str], first: Gallery | None, last: Gallery | None) -> str:
-    """The page; ``plots`` holds SVG elements by name as ``plots.draw`` gives them, galleries show who leaves where."""
+    """The page; ``plots`` holds SVG elements by name as ``plots.draw`` gives them, galleries show who leaves where.
+
+    Raises MissingExtraError without jinja2.
+    """
+    require_extra("report", "jinja2", "markupsafe")
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import DataError
+from s2dnas.extras import require_extra
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,7 +43,11 @@ class Tile:
 
 
 def tiles(gallery: Gallery) -> tuple[Tile, ...]:
-    """The images as PNG data URIs, about 64 pixels large: small ones by whole factors, so that pixels stay square."""
+    """The images as PNG data URIs, about 64 pixels large: small ones by whole factors, so that pixels stay square.
+
+    Raises MissingExtraError without Pillow.
+    """
+    require_extra("report", "PIL")
     return tuple(_tile(image, caption) for image, caption in zip(gallery.images, gallery.captions, strict=True))
 
 

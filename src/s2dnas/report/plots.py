@@ -1,4 +1,4 @@
-"""The plots of a report: accuracy against cost, and who leaves where; the others are drawn beside this file."""
+"""The plots of a report: accuracy against cost, and where samples leave; other plots have files of their own."""
 
 import itertools
 from typing import TYPE_CHECKING

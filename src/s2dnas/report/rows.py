@@ -12,7 +12,7 @@ RowKind = Literal["static", "stage", "point"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table static against dynamic; ``exit_share`` is (S,), empty where nobody chooses an exit."""
+    """One line of the table static against dynamic; ``exit_share`` is (S,), empty for a row without exits."""
 
     kind: RowKind
     name: str
@@ -68,8 +68,8 @@ def point_name(content: ReportContent, index: int) -> str:
 def savings(content: ReportContent) -> tuple[Saving, ...]:
     """One per operating point.
 
-    By structure: what the last stage needs less than the static network, saved even if nobody leaves early.
-    By early exit: what the mean over samples is below the last stage.
+    By structure: what the last stage needs less than the static network, saved even if no sample leaves early.
+    By early exit: by how much the mean over samples is below the cost of the last stage.
     """
     static, last = content.static.macs, content.stages[-1].macs
     return tuple(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from s2dnas.extras import require_extra
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -42,7 +44,11 @@ _SETTINGS: dict[Any, Any] = {
 
 @contextmanager
 def styled(height: float) -> Iterator["Figure"]:
-    """A figure of the common width and the given height, both in inches; draw it and write it inside the block."""
+    """A figure of the common width and the given height, both in inches; draw it and write it inside the block.
+
+    Raises MissingExtraError without matplotlib.
+    """
+    require_extra("report", "matplotlib")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from s2dnas.artifacts import replacing
+from s2dnas.extras import require_extra
 from s2dnas.report.content import ReportContent
 from s2dnas.report.html import render
 from s2dnas.report.images import Gallery
@@ -15,7 +16,9 @@ def write_report(
     """Write ``report.json``, ``plots/*.svg`` and ``report.html`` into the folder, each whole or not at all.
 
     ``first`` and ``last`` show images that leave at the first and at the last stage. Returns the path of the page.
+    Raises MissingExtraError, before anything is written, if what draws a report is not installed.
     """
+    require_extra("report")
     plots = draw(content)
     page = render(content, plots, first, last)
     content.save(folder / "report.json")

@@ -18,22 +18,22 @@ def search(
     evaluator: Callable[[Plan], Score],
     evaluations: int,
     batch: int,
-    journal: Path,
+    journal: Path | None,
     on_entry: Callable[[int, Entry], None] | None = None,
 ) -> list[Entry]:
     """The first ``evaluations`` entries of the search, asked ``batch`` plans at a time by a fresh strategy.
 
-    Entries that the journal already holds are told to the strategy instead of being scored again, so a search that
-    was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends it. Each
-    distinct plan is scored once. ``on_entry`` gets the index and the entry of every new line of the journal.
+    Entries that the journal, if there is one, already holds are told to the strategy instead of being scored again, so
+    a search that was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends
+    it. Each distinct plan is scored once. ``on_entry`` gets the index and the entry of every plan scored anew.
 
     Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
     this strategy would not have chosen.
     """
     if min(evaluations, batch) < 1:
         raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
-    recorded = read_journal(journal)
-    _log.info("%d of %d plans are in %s already", min(len(recorded), evaluations), evaluations, journal)
+    recorded = [] if journal is None else read_journal(journal)
+    _log.info("%d of %d plans are in the journal already", min(len(recorded), evaluations), evaluations)
     entries: list[Entry] = []
     while len(entries) < evaluations:
         # Always a whole batch, even if only part of it is scored: what is asked must not depend on `evaluations`.
@@ -44,7 +44,8 @@ def search(
                 entries.append(_replayed(recorded[len(entries)], plan, len(entries), journal))
                 continue
             entries.append(_evaluated(plan, evaluator, entries))
-            write_entry(journal, entries[-1])
+            if journal is not None:
+                write_entry(journal, entries[-1])
             if on_entry is not None:
                 on_entry(len(entries) - 1, entries[-1])
         if len(scored) == batch:
@@ -59,7 +60,7 @@ def best_entry(entries: Sequence[Entry]) -> Entry:
     return max(entries, key=lambda entry: entry.score.reward)
 
 
-def _replayed(entry: Entry, plan: Plan, index: int, journal: Path) -> Entry:
+def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Entry:
     if entry.plan != plan:
         raise ArtifactError(
             f"{journal}, line {index + 1}, holds plan {entry.plan.key}, but this search chooses {plan.key} there: the "

@@ -3,14 +3,11 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from s2dnas.errors import SettingsError
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
-
-if TYPE_CHECKING:
-    pass
 
 
 class Strategy(ABC):

@@ -1,1 +1,1 @@
-
+"""The search space: plans, what they cost, and how they are drawn."""

@@ -1,4 +1,4 @@
-"""What any plan costs, in closed form, without a module being made."""
+"""The cost of any plan in closed form, without building a module."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,8 @@ class CostModel:
     ``per_weight`` (L,) the multiply-adds per pair of channels. ``every_output`` (L,) is how many outputs a layer of
     the tail has in every stage, ``every_input`` (L,) how many inputs each output of a grouped layer has; both are 0
     for other layers. ``readers`` holds, per layer, the positions of those that read it, L for the tail.
-    ``first_stage`` and ``every_stage`` are what calls without a mixing layer cost, in the body and in the tail.
+    ``first_stage`` and ``every_stage`` are the multiply-adds of convolutions and linear layers that are no mixing
+    layers: those of the body are in stage 1, those of the tail in every stage.
     """
 
     layers: tuple[str, ...]
@@ -39,25 +40,25 @@ class CostModel:
     def macs(self, plan: Plan) -> FloatArray:
         """(S,) cumulative multiply-adds for one sample: entry j is the cost of a sample that leaves after stage j."""
         widths = self._widths(plan)
-        made, given = self.outputs @ widths, self.inputs @ widths
-        made[:, 0] += self.whole_outputs
-        given[:, 0] += self.whole_inputs
-        made = np.where(self.every_output[:, None] > 0, self.every_output[:, None], made)
-        made[:, 1:] *= self._used(made)[:, None]
-        read = np.einsum("lji,li->lj", self._reads(plan), given)
+        outputs, inputs = self.outputs @ widths, self.inputs @ widths
+        outputs[:, 0] += self.whole_outputs
+        inputs[:, 0] += self.whole_inputs
+        outputs = np.where(self.every_output[:, None] > 0, self.every_output[:, None], outputs)
+        outputs[:, 1:] *= self._used(outputs)[:, None]
+        read = np.einsum("lji,li->lj", self._reads(plan), inputs)
         read = np.where(self.every_input[:, None] > 0, self.every_input[:, None], read)
-        per_stage = self.per_weight @ (made * read) + self.every_stage
+        per_stage = self.per_weight @ (outputs * read) + self.every_stage
         per_stage[0] += self.first_stage
         return np.asarray(np.cumsum(per_stage))
 
-    def _used(self, made: FloatArray) -> npt.NDArray[np.bool_]:
-        """(L,): whether a layer's later channels are of use: to the tail, or to a layer whose later ones are.
+    def _used(self, outputs: FloatArray) -> npt.NDArray[np.bool_]:
+        """(L,): whether a layer's channels of later stages reach the tail, at once or through later stages of others.
 
-        Others are in no stage: they exist where a plan divides what a layer makes, but no layer that reads it.
+        Those that do not are in no stage: the plan divides the layer's outputs, but no layer that reads them.
         """
         tail = len(self.layers)
         used = [every > 0 or tail in readers for every, readers in zip(self.every_output, self.readers, strict=True)]
-        divided = [later > 0 for later in made[:, 1:].sum(axis=1).tolist()]
+        divided = [later > 0 for later in outputs[:, 1:].sum(axis=1).tolist()]
         changed = True
         while changed:
             changed = False
@@ -87,14 +88,14 @@ class CostModel:
 
 def cost_model(graph: ChannelGraph) -> CostModel:
     """The cost of every plan of an analysed network."""
-    member = np.full(graph.num_units, -1, dtype=np.int64)
+    coupling_of = np.full(graph.num_units, -1, dtype=np.int64)
     for index, coupling in enumerate(graph.couplings):
-        member[coupling.units] = index
+        coupling_of[coupling.units] = index
     sizes = np.array([len(coupling.units) for coupling in graph.couplings], dtype=float)
 
     def count(units: IntArray) -> tuple[FloatArray, float]:
         """Channels per unit of each coupling, and channels of no coupling."""
-        owners = member[units]
+        owners = coupling_of[units]
         return np.bincount(owners[owners >= 0], minlength=len(sizes)) / sizes, float((owners < 0).sum())
 
     outputs, whole_outputs = zip(*(count(layer.outputs) for layer in graph.mixing), strict=True)

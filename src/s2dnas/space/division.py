@@ -8,9 +8,9 @@ from s2dnas.space.space import Concat, SearchSpace, Split
 def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -> SearchSpace:
     """All ways to divide a network into S stages, in pieces of at least ``min_width`` channels.
 
-    A coupling with fewer pieces than stages stays whole in stage 1, and so does one that only such couplings read:
-    nothing of its later stages would reach their classifiers. Raises PlanError if none can be divided, SettingsError
-    for fewer than two stages or a width below 1.
+    A coupling with fewer pieces than stages stays whole in stage 1, and so does one that is read only by such
+    couplings: its later stages would not reach their classifiers. Raises PlanError if none can be divided, and
+    SettingsError for fewer than two stages or a width below 1.
     """
     if num_stages < 2 or min_width < 1:
         raise SettingsError(f"num_stages is {num_stages} and min_width {min_width}; give at least 2 and 1")
@@ -60,18 +60,18 @@ def _pieces(coupling: Coupling, min_width: int) -> tuple[int, ...]:
 
 
 def _walk(graph: ChannelGraph, divided: dict[str, Split]) -> list[Split | Concat]:
-    """Decisions in the order of the network's layers: what a layer reads, then how its new channels are split."""
+    """Decisions in the order of the network's layers: what a layer reads, then how its output channels are split."""
     units = {unit for coupling in graph.couplings if coupling.name in divided for unit in coupling.units.tolist()}
     decisions: list[Split | Concat] = []
     for layer in graph.mixing:
-        if _chooses(layer, units):
+        if _has_indicators(layer, units):
             decisions.append(Concat(layer.name))
         new = [coupling.name for coupling in graph.couplings if coupling.layers[0] == layer.name]
         decisions += [divided[name] for name in new if name in divided]
     return decisions
 
 
-def _chooses(layer: Mixing, divided: set[int]) -> bool:
-    """Whether a layer may choose which earlier stages it reads: both its sides are divided, and groups tie nothing."""
-    reads, makes = (not divided.isdisjoint(units.tolist()) for units in (layer.inputs, layer.outputs))
-    return reads and makes and layer.groups == 1 and not layer.in_tail
+def _has_indicators(layer: Mixing, divided: set[int]) -> bool:
+    """Whether a layer has indicators: inputs and outputs are divided, it has no groups, and it is not in the tail."""
+    inputs, outputs = (not divided.isdisjoint(units.tolist()) for units in (layer.inputs, layer.outputs))
+    return inputs and outputs and layer.groups == 1 and not layer.in_tail

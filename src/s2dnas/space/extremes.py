@@ -1,4 +1,4 @@
-"""The cheapest and the dearest plan of a search space."""
+"""The cheapest and the most expensive plan of a search space."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ def cheapest(space: SearchSpace, cost: CostModel) -> Plan:
 
 
 def most_expensive(space: SearchSpace, cost: CostModel) -> Plan:
-    """A plan whose last stage no single change makes dearer (coordinate ascent from equal shares)."""
+    """A plan whose last stage no single change makes more expensive (coordinate ascent from equal shares)."""
     return _descend(space, cost, -1.0)
 
 
@@ -41,11 +41,11 @@ def _flips(choice: Choice) -> Iterator[Choice]:
 
 
 def _moves(choice: Choice) -> Iterator[Choice]:
-    """All that one stage can give, or one piece, moved to another stage."""
-    for giver, width in enumerate(choice):
-        for taker in range(len(choice)):
+    """One piece, or all but one, moved from one stage to another."""
+    for source, width in enumerate(choice):
+        for target in range(len(choice)):
             for pieces in {1, width - 1}:
-                if giver != taker and 1 <= pieces < width:
+                if source != target and 1 <= pieces < width:
                     moved = list(choice)
-                    moved[giver], moved[taker] = width - pieces, choice[taker] + pieces
+                    moved[source], moved[target] = width - pieces, choice[target] + pieces
                     yield tuple(moved)

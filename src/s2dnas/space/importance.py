@@ -27,7 +27,7 @@ def by_l1(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # n
 
 
 def by_norm_scale(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:  # noqa: ARG001
-    """Importance (U,): the scale that batch, group or layer norms give a unit; the L1 norm where nothing norms it.
+    """Importance (U,): the scale of a unit in batch, group or layer norms; the L1 norm where there is none.
 
     Scales as importance: Liu et al., Learning Efficient Convolutional Networks through Network Slimming, 2017.
     """
@@ -38,7 +38,7 @@ def by_norm_scale(graph: ChannelGraph, images: Tensor | None = None) -> FloatArr
 def by_activation(graph: ChannelGraph, images: Tensor | None = None) -> FloatArray:
     """Importance (U,): what a unit adds to the layers that read it, for ``images`` (N, C, H, W).
 
-    That is the mean size of its activations there times the L1 norm of the weights that they meet.
+    That is its mean absolute activation times the L1 norm of the weights that read it.
     Raises SettingsError without images.
     """
     if images is None:
@@ -76,7 +76,7 @@ def by_importance(graph: ChannelGraph, importance: str = "l1", images: Tensor | 
 
 
 def _mean_of_relative(graph: ChannelGraph, measured: _Measurements) -> FloatArray:
-    """Mean (U,) over the places where a unit was measured; values are divided by their place's mean: none dominates."""
+    """Mean (U,) over the places where a unit was measured, each divided by the place's mean, so that none dominates."""
     total, count = np.zeros(graph.num_units), np.zeros(graph.num_units)
     for units, tensor in measured:
         values = tensor.detach().double().cpu().numpy()
@@ -107,18 +107,18 @@ def _contributions(graph: ChannelGraph, images: Tensor) -> _Measurements:
     names = [node.name for node in traced.graph.nodes if node.op == "placeholder"]
     with torch.no_grad():
         run.run(*(images if name == traced.image else traced.values[traced.tensors[name]] for name in names))
-    for node, size in run.sizes.items():
+    for node, mean in run.means.items():
         layer = graph.layer_of[node]
         weight = graph.traced.values[layer.weight].detach().abs()
-        yield layer.inputs, size * weight.transpose(0, 1).flatten(1).sum(1)
+        yield layer.inputs, mean * weight.transpose(0, 1).flatten(1).sum(1)
 
 
 class _Recorder(fx.Interpreter):
-    """Notes the mean size (C,) per channel of what mixing layers without groups read."""
+    """Records the mean absolute value per channel (C,) of what each mixing layer without groups reads."""
 
     def __init__(self, graph: ChannelGraph) -> None:
         super().__init__(fx.GraphModule({}, graph.traced.graph))
-        self.graph_of_channels, self.sizes = graph, dict[str, Tensor]()
+        self.graph_of_channels, self.means = graph, dict[str, Tensor]()
 
     def run_node(self, n: fx.Node) -> Any:
         layer = self.graph_of_channels.layer_of.get(n.name)
@@ -126,5 +126,5 @@ class _Recorder(fx.Interpreter):
             layout = self.graph_of_channels.layouts[n.all_input_nodes[0].name]
             if isinstance(layout, Layout) and layout.axis is not None:
                 (args, _) = self.fetch_args_kwargs_from_env(n)
-                self.sizes[n.name] = args[0].abs().movedim(layout.axis, 0).flatten(1).mean(1)
+                self.means[n.name] = args[0].abs().movedim(layout.axis, 0).flatten(1).mean(1)
         return super().run_node(n)

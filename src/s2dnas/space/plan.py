@@ -32,7 +32,7 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """Equal for equal plans, and nothing else: 16 hexadecimal digits."""
+        """A hash of the plan, 16 hexadecimal digits: equal for equal plans only."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:

@@ -1,4 +1,4 @@
-"""Plans whose couplings are all divided alike, and plans around them: the shapes that a whole network can take.
+"""Plans that divide all couplings in the same shares (a profile), and plans drawn around a profile.
 
 Decisions that are drawn one by one average out over a deep network: nearly all such plans give each stage the same
 share. Drawn by profile, plans cover thin and wide stages, dense and sparse re-use.

@@ -1,4 +1,4 @@
-"""The search space: every decision that makes a plan, in the order in which a controller walks them."""
+"""The search space: every decision that makes a plan, in the order in which a controller makes them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class Split:
         return tuple(int(width) for width in np.diff([0, *cuts, self.count]))
 
     def nearest(self, shares: npt.NDArray[np.float64]) -> Choice:
-        """Pieces per stage, each at least 1, as near to the shares (S,) as whole numbers come (largest remainder)."""
+        """Pieces per stage, each at least 1: the shares (S,) rounded by largest remainder."""
         target = self.count * shares / shares.sum()
         widths = np.maximum(np.floor(target), 1).astype(int)
         while widths.sum() > self.count:
@@ -61,7 +61,7 @@ class Split:
         return tuple(b - a for a, b in pairwise(cuts))
 
     def from_units(self, widths: tuple[int, ...]) -> Choice:
-        """Widths in units to widths in pieces. Raises PlanError if they do not end where pieces end."""
+        """Widths in units to widths in pieces. Raises PlanError if a stage does not end where a piece ends."""
         ends = [0, *accumulate(self.pieces)]
         cuts = list(accumulate(widths, initial=0))
         if not set(cuts) <= set(ends):
@@ -112,7 +112,7 @@ class SearchSpace:
         return self.decode([decision.sample(self.num_stages, rng) for decision in self.decisions])
 
     def decode(self, choices: Sequence[Choice]) -> Plan:
-        """The plan of one choice per decision. Raises PlanError for a choice that its decision does not offer."""
+        """The plan of one choice per decision. Raises PlanError for a choice that its decision does not allow."""
         self._check(choices)
         pairs = list(zip(self.decisions, choices, strict=True))
         return Plan(

@@ -9,55 +9,57 @@ from torch import Tensor, fx, nn
 
 from s2dnas.arrays import IntArray
 from s2dnas.graph.calls import mode_argument
+from s2dnas.staged.devices import device_of, with_device
+from s2dnas.staged.holding import hold
+from s2dnas.staged.stage import Stage
 
 # A value of the static network, and the stage that computed a part of it.
 Key = tuple[str, int]
 
 
 class StageGraph:
-    """Calls on the image and on parts of earlier stages; ``wanted`` collects those parts."""
+    """Calls on the image and on parts of earlier stages; ``inputs`` collects those parts."""
 
     def __init__(self, parameters: Set[str]) -> None:
         self.graph, self.root = fx.Graph(), nn.Module()
         self.image = self.graph.placeholder("x")
-        self.wanted: dict[Key, fx.Node] = {}
+        self.inputs: dict[Key, fx.Node] = {}
         self._parameters = parameters
         self._tensors: dict[str, fx.Node] = {}
         self._training: fx.Node | None = None
+        self._device: fx.Node | None = None
 
     def call(self, target: Any, *arguments: Any, **keywords: Any) -> fx.Node:
         """A call of an operator."""
         return self.graph.call_function(target, arguments, keywords)
 
     def repeat(self, node: fx.Node, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> fx.Node:
-        """A call of the static network on other arguments. What it does in training follows the stage's own mode."""
+        """A call of the static network on other arguments.
+
+        What it does in training follows the stage's own mode; what it makes is on the device of the images.
+        """
         arguments, position = list(arguments), mode_argument(node)
         if position is not None and position < len(arguments):
             arguments[position] = self._mode()
-        return self.call(node.target, *arguments, **keywords)
+        return self.call(
+            node.target,
+            *with_device(tuple(arguments), self._image_device),
+            **with_device(dict(keywords), self._image_device),
+        )
 
-    def take(self, name: str, stage: int) -> fx.Node:
+    def input(self, name: str, stage: int) -> fx.Node:
         """A part of a value that an earlier stage computed."""
-        if (name, stage) not in self.wanted:
+        if (name, stage) not in self.inputs:
             with self.graph.inserting_after(self._last_placeholder()):
-                self.wanted[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
-        return self.wanted[name, stage]
+                self.inputs[name, stage] = self.graph.placeholder(f"{name}_of_{stage + 1}")
+        return self.inputs[name, stage]
 
     def tensor(self, name: str, value: Tensor, alias: str | None = None) -> fx.Node:
         """A parameter or buffer of the stage, under the static network's qualified name, or an alias of it."""
         key = alias or name
         if key not in self._tensors:
-            *path, leaf = key.split(".")
-            owner = self.root
-            for part in path:
-                if not hasattr(owner, part):
-                    owner.add_module(part, nn.Module())
-                owner = owner.get_submodule(part)
             own = value.detach().clone()
-            if name in self._parameters:
-                owner.register_parameter(leaf, nn.Parameter(own))
-            else:
-                owner.register_buffer(leaf, own)
+            hold(self.root, key, nn.Parameter(own) if name in self._parameters else own)
             self._tensors[key] = self.graph.get_attr(key)
         return self._tensors[key]
 
@@ -81,18 +83,18 @@ class StageGraph:
         """N, read from the image when the stage runs."""
         return self.call(torch.ops.aten.sym_size.int, self.image, 0)
 
-    def finish(self, logits: fx.Node, received: Sequence[Key], handed: Sequence[fx.Node], name: str) -> fx.GraphModule:
+    def finish(self, logits: fx.Node, received: Sequence[Key], handed: Sequence[fx.Node], name: str) -> Stage:
         """A module from the image and the carry, in order, to the logits and the next carry."""
         with self.graph.inserting_after(self.image):
             for key in reversed(received):
                 placeholder = self.graph.placeholder(f"{key[0]}_from_{key[1] + 1}")
-                used = self.wanted[key]
+                used = self.inputs[key]
                 used.replace_all_uses_with(placeholder)
                 handed = [placeholder if node is used else node for node in handed]
                 self.graph.erase_node(used)
         self.graph.output((logits, tuple(handed)))
         self.graph.eliminate_dead_code()
-        return fx.GraphModule(self.root, self.graph, name)
+        return Stage(self.root, self.graph, name)
 
     def _mode(self) -> fx.Node:
         """The stage module's own ``training`` flag, read when it runs."""
@@ -100,6 +102,12 @@ class StageGraph:
             with self.graph.inserting_after(self._last_placeholder()):
                 self._training = self.graph.get_attr("training")
         return self._training
+
+    def _image_device(self) -> fx.Node:
+        if self._device is None:
+            with self.graph.inserting_after(self._last_placeholder()):
+                self._device = self.call(device_of, self.image)
+        return self._device
 
     def _last_placeholder(self) -> fx.Node:
         last = self.image

@@ -73,7 +73,7 @@ class StageWriter:
             return self.out.image
         if stage == self.index or source.name in self.traced.constants:
             return self.own[source.name]
-        return self._unpacked(source.name, self.out.take(source.name, stage))
+        return self._unpacked(source.name, self.out.input(source.name, stage))
 
     def packed(self, name: str) -> fx.Node:
         """This stage's part of a value as it is handed on: with the samples along its first axis."""

@@ -1,1 +1,1 @@
-
+"""One training loop for all networks, the losses, and the checkpoints that it goes on from."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from s2dnas.artifacts import VERSION, replacing
 from s2dnas.errors import ArtifactError
+from s2dnas.network.ownership import EXTRA_STATE, refuse_other_network
 from s2dnas.training.average import WeightAverage
 
 _MODULE, _RAW = "module.", "raw."
@@ -136,3 +137,9 @@ def _check_same_network(path: Path, wanted: Mapping[str, Tensor], given: Mapping
             raise ArtifactError(
                 f"{path} belongs to another network: {name!r} is {there} there and {here} here; start a new run folder"
             )
+    for name in wanted:
+        if name.endswith(EXTRA_STATE):
+            try:
+                refuse_other_network(wanted[name], given[name])
+            except ArtifactError as error:
+                raise ArtifactError(f"{path}: {error}, or start a new run folder") from error

@@ -1,4 +1,4 @@
-"""The one training loop: static, shared and multi-stage networks differ only in their objective."""
+"""The one training loop: static, shared and masked networks differ only in their task."""
 
 import logging
 import math
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,35 +14,29 @@ from torch import Tensor, nn
 from s2dnas.errors import TrainingError
 from s2dnas.training.average import WeightAverage
 from s2dnas.training.checkpoint import EpochRecord, load_checkpoint, save_checkpoint
+from s2dnas.training.compute import Compute
+from s2dnas.training.moment import Loss, Moment
 from s2dnas.training.recipe import Recipe
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 _log = logging.getLogger(__name__)
 
 Batch = tuple[Tensor, Tensor]
 
 
-def unprepared(progress: float) -> None:
-    """Nothing depends on how much of the training is done."""
-
-
 @dataclass(frozen=True)
 class TrainingTask:
     """What is trained, for what, on what.
 
-    ``loss(module, images, labels, generator)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
-    batches of images (N, C, H, W) and labels (N,); ``validate()`` gives accuracies by name after each epoch;
-    ``prepare(progress)`` is called before each batch with the share of the training that is done.
+    ``loss(module, images, labels, moment)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
+    batches of images (N, C, H, W) and labels (N,) or class probabilities (N, K); ``validate()`` gives accuracies by
+    name after each epoch.
     """
 
     module: nn.Module
-    loss: Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+    loss: Loss
     batches: Callable[[torch.Generator], Iterator[Batch]]
     num_batches: int
     validate: Callable[[], dict[str, float]] = dict
-    prepare: Callable[[float], None] = unprepared
 
 
 @dataclass(frozen=True)
@@ -55,29 +49,29 @@ class Progress:
 
 
 def fit(
-    objective: TrainingTask,
+    task: TrainingTask,
     recipe: Recipe,
     *,
-    fabric: "Fabric",
-    checkpoint: Path,
+    compute: Compute,
+    checkpoint: Path | None,
     seed: int,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
-    The checkpoint is written after every epoch (for no epochs, at once), and every epoch draws from a generator of
-    its own, so a training that was killed and resumed ends as one that was not. Raises TrainingError when the loss or
-    a parameter is not finite; the last good checkpoint stays.
+    The checkpoint, if there is to be one, is written after every epoch (for no epochs, at once), and every epoch draws
+    from a generator of its own, so a training that was killed and resumed ends as one that was not. Raises
+    TrainingError when the loss or a parameter is not finite; the last good checkpoint stays.
     """
     # The stub of `Module.to` has no overload with both a device and a memory format.
-    module: nn.Module = cast(Any, objective.module).to(fabric.device, memory_format=torch.channels_last)
+    module: nn.Module = cast(Any, task.module).to(compute.device, memory_format=torch.channels_last)
     optimizer = _optimizer(module, recipe)
     average = WeightAverage(module, recipe.average) if recipe.average else None
-    history = load_checkpoint(checkpoint, module, optimizer, average) if checkpoint.exists() else []
-    wrapped, wrapped_optimizer = fabric.setup(module, optimizer)
-    if not recipe.epochs and not checkpoint.exists():
-        save_checkpoint(checkpoint, module, optimizer, history, average)
-    run = _Run(objective, recipe, fabric, wrapped, wrapped_optimizer, average, on_progress)
+    state = _State(checkpoint, module, optimizer, average)
+    history = state.load()
+    if not recipe.epochs and not history:
+        state.save(history)
+    run = _Training(task, recipe, compute, compute.scaler(), optimizer, average, on_progress)
     for epoch in range(len(history), recipe.epochs):
         start = time.perf_counter()
         loss, images = run.epoch(epoch, _epoch_seed(seed, epoch))
@@ -85,9 +79,9 @@ def fit(
         module.eval()
         _check_finite(module, recipe, epoch)
         run.exchange()
-        record = EpochRecord(epoch + 1, loss, seconds, images / seconds, objective.validate())
+        record = EpochRecord(epoch + 1, loss, seconds, images / seconds, task.validate())
         history.append(record)
-        save_checkpoint(checkpoint, module, optimizer, history, average)
+        state.save(history)
         run.exchange()
         _log.info(_line(record, recipe.epochs))
     run.exchange()
@@ -96,13 +90,34 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
-    """What stays the same from epoch to epoch; ``module`` and ``optimizer`` as Fabric wraps them."""
+class _State:
+    """What a training keeps between epochs, on disk if there is a path."""
 
-    objective: TrainingTask
-    recipe: Recipe
-    fabric: "Fabric"
+    path: Path | None
     module: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+
+    def load(self) -> list[EpochRecord]:
+        """The history of what was done before, with weights and optimizer as they were left."""
+        if self.path is None or not self.path.exists():
+            return []
+        return load_checkpoint(self.path, self.module, self.optimizer, self.average)
+
+    def save(self, history: list[EpochRecord]) -> None:
+        """Write the state after an epoch."""
+        if self.path is not None:
+            save_checkpoint(self.path, self.module, self.optimizer, history, self.average)
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """What stays the same from epoch to epoch."""
+
+    task: TrainingTask
+    recipe: Recipe
+    compute: Compute
+    scaler: torch.amp.GradScaler
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
     on_progress: Callable[[Progress], None]
@@ -110,27 +125,34 @@ class _Run:
     def epoch(self, epoch: int, seed: int) -> tuple[float, int]:
         """Mean loss and number of images of one pass."""
         generator = torch.Generator().manual_seed(seed)
-        self.module.train()
+        self.task.module.train()
         total, images = 0.0, 0
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # dropout draws from the global generator
-            for index, (inputs, labels) in enumerate(self.objective.batches(generator)):
-                passed = epoch + index / self.objective.num_batches
+            for index, (inputs, labels) in enumerate(self.task.batches(generator)):
+                passed = epoch + index / self.task.num_batches
                 self._set_rate(passed)
-                self.objective.prepare(passed / self.recipe.epochs)
-                self.optimizer.zero_grad()
-                loss = self.objective.loss(self.module, inputs, labels, generator)
-                value = float(loss.detach())
+                value = self._step(inputs, labels, Moment(passed / self.recipe.epochs, generator))
                 if not math.isfinite(value):
                     raise _diverged(f"the loss is {value} in epoch {epoch + 1}, batch {index + 1}", self.recipe)
-                self.fabric.backward(loss)
-                self.optimizer.step()
-                done = epoch * self.objective.num_batches + index + 1
+                done = epoch * self.task.num_batches + index + 1
                 if self.average is not None:
                     self.average.update(done)
                 total, images = total + value * len(labels), images + len(labels)
                 self._report(done, total / images)
         return total / images, images
+
+    def _step(self, inputs: Tensor, labels: Tensor, moment: Moment) -> float:
+        """The loss of one batch; the weights are moved if it is finite."""
+        self.optimizer.zero_grad()
+        with self.compute.autocast():
+            loss = self.task.loss(self.task.module, inputs, labels, moment)
+        value = float(loss.detach())
+        if math.isfinite(value):
+            torch.autograd.backward(self.scaler.scale(loss))
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        return value
 
     def exchange(self) -> None:
         """The averaged weights for those of the last step, or the other way round."""
@@ -142,7 +164,7 @@ class _Run:
             group["lr"] = self.recipe.rate(epoch)
 
     def _report(self, done: int, loss: float) -> None:
-        self.on_progress(Progress(done, self.recipe.epochs * self.objective.num_batches, loss))
+        self.on_progress(Progress(done, self.recipe.epochs * self.task.num_batches, loss))
 
 
 def _check_finite(module: nn.Module, recipe: Recipe, epoch: int) -> None:

@@ -22,7 +22,7 @@ from s2dnas.graph.trace import trace
 from s2dnas.masked.masks import stage_masks
 from s2dnas.masked.shared import SharedNet
 from s2dnas.network.counter import count_macs
-from s2dnas.network.multi_exit import Carry
+from s2dnas.network.staged_net import Carry
 from s2dnas.network.weights import static_weights
 from s2dnas.space.division import search_space
 from s2dnas.space.importance import by_importance

@@ -1,0 +1,51 @@
+"""Find the plan of a network."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2dnas.search.journal import Entry, Score
+from s2dnas.search.loop import best_entry, search
+from s2dnas.search.registry import make_strategy
+from s2dnas.space.plan import Plan
+from s2dnas.space.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """All scored plans, in the order in which they were scored."""
+
+    entries: Sequence[Entry]
+
+    @property
+    def best(self) -> Plan:
+        """The plan of the highest reward."""
+        return best_entry(self.entries).plan
+
+    @property
+    def score(self) -> Score:
+        """What was found out about the best plan."""
+        return best_entry(self.entries).score
+
+
+def find_plan(
+    space: SearchSpace,
+    evaluator: Callable[[Plan], Score],
+    *,
+    evaluations: int = 200,
+    batch: int = 10,
+    strategy: str = "anchored",
+    journal: Path | str | None = None,
+    seed: int = 0,
+    on_entry: Callable[[int, Entry], None] | None = None,
+) -> SearchResult:
+    """Search a space for the plan of the highest reward, ``batch`` plans at a time.
+
+    A strategy of ``search.registry.STRATEGIES`` chooses; ``evaluator`` is any function from a plan to its Score. With
+    a ``journal``, a search that was killed goes on where it stopped, and more evaluations extend it. ``on_entry`` is
+    called with the index and the entry of each plan that was scored. Equal seeds give equal searches.
+    Raises SettingsError for an unknown strategy, and ArtifactError if the journal belongs to another search.
+    """
+    chosen = make_strategy(strategy, space, seed)
+    path = None if journal is None else Path(journal)
+    return SearchResult(tuple(search(chosen, evaluator, evaluations, batch, path, on_entry)))

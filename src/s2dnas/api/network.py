@@ -1,0 +1,127 @@
+"""A captured network: what it is, what it could become, and the networks of its plans."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from torch import Tensor, nn
+
+from s2dnas.api.loaders import Loader, check_loader
+from s2dnas.arrays import FloatArray
+from s2dnas.errors import SettingsError
+from s2dnas.evaluation.collect import collect
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
+from s2dnas.graph.analysis import analyse_channels
+from s2dnas.graph.channels import ChannelGraph
+from s2dnas.graph.describe import describe
+from s2dnas.graph.trace import trace
+from s2dnas.inherit.copies import with_copies
+from s2dnas.inherit.reconstruct import Reconstruction
+from s2dnas.masked.shared import MaskedNet, SharedNet, static_network
+from s2dnas.network.weights import static_weights
+from s2dnas.search.evaluators import Objective, evaluator
+from s2dnas.search.journal import Score
+from s2dnas.space.cost import cost_model
+from s2dnas.space.division import search_space
+from s2dnas.space.importance import by_importance
+from s2dnas.space.plan import Plan
+from s2dnas.space.space import SearchSpace
+from s2dnas.staged.build import MultiStageNet, build
+
+
+def analyse(model: nn.Module, example: Tensor, *, importance: str = "l1", images: Tensor | None = None) -> "Network":
+    """Capture a network for images like ``example`` (N, C, H, W) and find out how its channels can be divided.
+
+    The most important channels come first in every coupling, by one of ``space.importance.IMPORTANCES``; "activation"
+    looks at ``images`` (N, C, H, W). The model stays as it is. Raises ModelError if it cannot be captured or divided,
+    and SettingsError for an unknown importance.
+    """
+    return Network(by_importance(analyse_channels(trace(model, example)), importance, images))
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A captured network and how its channels can be divided; print it to see what can be and what stays whole."""
+
+    graph: ChannelGraph
+
+    def __str__(self) -> str:
+        return str(describe(self.graph))
+
+    @property
+    def static_macs(self) -> int:
+        """Multiply-adds of the network that was given, for one image; copies do not change them."""
+        return self.graph.static_macs
+
+    def with_copies(self, share: float, images: Tensor) -> "Network":
+        """The network in which a share of the channels, the most important, exist twice, for wider later stages.
+
+        It computes what it computed, which is checked on a few ``images`` (N, C, H, W). Raises ModelError if it cannot.
+        """
+        return Network(with_copies(self.graph, share, images))
+
+    def space(self, num_stages: int = 3, min_width: int = 4) -> SearchSpace:
+        """All plans of S stages in pieces of at least ``min_width`` channels. Raises PlanError if there is none."""
+        return search_space(self.graph, num_stages, min_width)
+
+    def macs(self, plan: Plan) -> FloatArray:
+        """(S,) cumulative multiply-adds of a plan: entry j is what an image costs that leaves after stage j."""
+        return cost_model(self.graph).macs(plan)
+
+    def trainable(self, plan: Plan, images: Tensor, *, accumulate_logits: bool = False) -> MaskedNet:
+        """The masked network of a plan, its weights fitted by least squares to what the static network computes.
+
+        Some hundred training ``images`` (N, C, H, W), normalised, will do. Train it by any loop, then ``build`` it.
+        With ``accumulate_logits`` each stage's logits are added to the later ones'.
+        """
+        weights = Reconstruction(self.graph, images, static_weights(self.graph, plan.num_stages)).at(plan)
+        return SharedNet(self.graph, weights, accumulate_logits=accumulate_logits).at(plan)
+
+    def build(self, student: MaskedNet) -> MultiStageNet:
+        """The staged network with a masked network's weights: plain dense layers that really skip what a plan skips.
+
+        Raises SettingsError if the masked network was made from another network.
+        """
+        if student.graph is not self.graph:
+            raise SettingsError("the masked network was made from another network; build it with the one it came from")
+        device = next(student.parameters()).device
+        return build(self.graph, student.plan, student.weights(), accumulate_logits=student.accumulate_logits).to(
+            device
+        )
+
+    def evaluator(
+        self,
+        images: Tensor,
+        held_out: Loader,
+        *,
+        budget: float = 0.5,
+        stage_limits: tuple[float, ...] = (),
+        exponent: float = -0.07,
+        confidence: str = DEFAULT_CONFIDENCE,
+    ) -> Callable[[Plan], Score]:
+        """What scores a plan without training it: with weights fitted on ``images``, by thresholds for a budget.
+
+        ``held_out`` yields images and labels that no weights were fitted to. ``budget`` and ``stage_limits`` (what a
+        sample that leaves at the first, second, .. stage may cost) are shares of the static macs; the reward is
+        ACC x (COST / static)^exponent. Raises DataError if ``held_out`` does not fit the network.
+        """
+        check_loader(held_out, "held_out", self.graph.traced.image_shape, self.graph.traced.num_classes)
+        if not 0 < budget <= 1:
+            raise SettingsError(f"budget is a share of the static macs in (0, 1], not {budget}")
+        static = self.static_macs
+        first, *later = stage_limits or (budget,)
+        limits = tuple(limit * static for limit in (min(first, budget), *later))
+        objective = Objective(static, (budget * static,), exponent, confidence, stage_limits=limits)
+
+        @cache
+        def fitting(num_stages: int) -> Reconstruction:
+            return Reconstruction(self.graph, images, static_weights(self.graph, num_stages))
+
+        def network_of(plan: Plan) -> MaskedNet:
+            return SharedNet(self.graph, fitting(plan.num_stages).at(plan)).at(plan)
+
+        return evaluator(network_of, held_out, objective)
+
+    def static_accuracy(self, loader: Loader) -> float:
+        """The share of a loader's images that the captured network answers rightly, in [0, 1]."""
+        return float(collect(static_network(self.graph), loader).stage_accuracy[0])

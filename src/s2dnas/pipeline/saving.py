@@ -1,0 +1,17 @@
+"""Leave the dynamic network where other programs can use it."""
+
+from s2dnas.pipeline.exits import rules
+from s2dnas.pipeline.run import Run
+from s2dnas.saving.writing import save
+
+
+def save_network(run: Run) -> None:
+    """Write the folder ``network`` of a run: the trained network, its rules by target, classes and normalisation."""
+    stats = run.feed.stats
+    save(
+        run.networks.trained(),
+        rules(run.folder),
+        run.folder.path / "network",
+        class_names=run.feed.splits.train.class_names,
+        normalisation=(stats.mean, stats.std),
+    )
