@@ -9,7 +9,7 @@ from statistics import mean
 import pytest
 
 from s2dnas.artifacts import read_json
-from s2dnas.comparison.compare import Comparison
+from s2dnas.comparison.record import Comparison
 from s2dnas.comparison.table import markdown
 from s2dnas.pipeline.settings import Settings
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import s2dnas
-from s2dnas.errors import BudgetError, SettingsError
+from s2dnas.errors import ArtifactError, BudgetError, SettingsError
 from s2dnas.evaluation.collect import collect
 from s2dnas.exits import decide, mean_macs
 from s2dnas.masked.shared import MaskedNet
@@ -114,7 +114,7 @@ def test_any_loop_trains_the_student_and_the_built_network_answers_as_it_does(ne
         value = loss(student, images, labels, s2dnas.Moment(step / 10))
         value.backward()
         optimizer.step()
-        losses.append(value.item())
+        losses.append(float(value.detach()))
     assert losses[-1] < losses[0]
     built = net.build(student.eval())
     with torch.no_grad():
@@ -200,6 +200,8 @@ def test_a_conversion_that_was_killed_goes_on_and_ends_as_one_that_was_not(
     with pytest.raises(KeyboardInterrupt):
         converted(model, Counted(kill_in), tmp_path / "killed")
     resumed = converted(model, Counted(), tmp_path / "killed")
+    with pytest.raises(ArtifactError, match="holds the conversion of another network or with other settings"):
+        converted(small_net(3), Counted(), tmp_path / "killed")
     assert resumed.plan == whole.plan
     assert resumed.rule == whole.rule
     images, _ = coloured(20, 9)

@@ -8,11 +8,11 @@ import pytest
 from torch import nn
 
 from command import s2dnas
-from s2dnas.comparison import contenders
-from s2dnas.comparison.compare import Comparison, MethodCurve, Static
+from s2dnas.comparison import methods, multi_exit
 from s2dnas.comparison.measured import Point
 from s2dnas.comparison.methods import METHODS
 from s2dnas.comparison.plot import visible
+from s2dnas.comparison.record import Comparison, Control, MethodCurve
 from s2dnas.comparison.settings import CompareSettings, load_comparison
 from s2dnas.comparison.table import markdown
 from s2dnas.errors import SettingsError
@@ -64,8 +64,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tiny.toml"
 
 
-def test_every_method_has_a_contender() -> None:
-    assert all(callable(contenders.contender(method)) for method in METHODS)
+def test_all_methods_are_compared_unless_the_settings_name_some_and_each_is_another() -> None:
+    assert CompareSettings(model="net", data="data").methods == tuple(METHODS)
     assert len(set(METHODS.values())) == len(METHODS)
 
 
@@ -98,7 +98,7 @@ def test_it_measures_goes_on_and_keeps_what_was_finished(
 
     for weights in (tmp_path / "out").rglob("*.safetensors"):
         weights.unlink()
-    monkeypatch.setattr(contenders, "contender", not_again)
+    monkeypatch.setattr(methods, "METHODS", dict.fromkeys(METHODS, not_again))
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out")) == 0
     assert json.loads((tmp_path / "out" / "compare.json").read_text())["curves"] == first["curves"]
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path / "out"), "run.train.epochs=2") == 1
@@ -139,11 +139,11 @@ def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidenc
         rates[step], smoothed[step] = recipe.learning_rate, getattr(loss, "label_smoothing", None)
         fit_step(run, step, module, recipe, loss, *others)
 
-    monkeypatch.setattr(contenders, "fit_step", observed)
+    monkeypatch.setattr(multi_exit, "fit_step", observed)
     monkeypatch.setattr(training, "fit_step", observed)
-    methods = "methods=['naive-cascade', 'msdnet', 'msdnet-q']"
+    named = "methods=['naive-cascade', 'msdnet', 'msdnet-q']"
     small = ["msdnet_rate=0.07", "msdnet.blocks=2", "run.static.learning_rate=0.03", "run.loss.label_smoothing=0.2"]
-    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), methods, *small) == 0
+    assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), named, *small) == 0
     assert rates["static"] == 0.03
     assert rates["msdnet"] == 0.07
     assert smoothed == dict.fromkeys(("static", "control", "naive-cascade", "msdnet"), 0.2)
@@ -169,7 +169,7 @@ def test_a_single_point_is_in_sight_and_a_search_is_accounted_for() -> None:
     found = Comparison(
         model="net",
         data="data",
-        static=(Static(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
+        static=(Control(seed=0, accuracy=0.9, macs=1_000_000, params=9, epochs=1),),
         curves=(searched, single),
         not_applicable={},
         settings=CompareSettings(model="net", data="data").model_dump(mode="json"),

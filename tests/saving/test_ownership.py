@@ -1,19 +1,16 @@
 """Weights go onto the network that they belong to alone: equal names and shapes do not tell networks apart."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nets import NETS
+from oracle import tiny
 from s2dnas.errors import ArtifactError
 from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.channels import ChannelGraph
-from s2dnas.graph.trace import trace
-from s2dnas.graph.traced import Traced
 from s2dnas.masked.shared import SharedNet
 from s2dnas.network.ownership import EXTRA_STATE
 from s2dnas.network.weights import static_weights
@@ -26,13 +23,8 @@ from s2dnas.training.checkpoint import load_checkpoint, save_checkpoint
 Make = Callable[[ChannelGraph, Plan], nn.Module]
 
 
-@cache
-def captured() -> Traced:
-    return trace(*NETS["residual"]())
-
-
 def ordered(importance: str) -> ChannelGraph:
-    return by_importance(analyse_channels(captured()), importance)
+    return by_importance(analyse_channels(tiny("residual").graph.traced), importance)
 
 
 def plan(*shares: float) -> Plan:
@@ -80,7 +72,7 @@ def test_the_state_of_the_same_network_is_taken(make: Make) -> None:
     network = make(ordered("l1"), plan(0.5, 0.5))
     again = zeroed(make(ordered("l1"), plan(0.5, 0.5)))
     again.load_state_dict(network.state_dict())
-    images = NETS["residual"]()[1]
+    images = tiny("residual").images
     with torch.no_grad():
         assert torch.equal(again(images), network(images))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from s2dnas.api.calibrating import calibrate
 from s2dnas.api.finding import find_plan
-from s2dnas.api.loaders import Loader, Part, check_loader, first_batch, gathered
+from s2dnas.api.loaders import Loader, OnDevice, Part, check_loader, first_batch, gathered
 from s2dnas.api.network import Network, analyse
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import ArtifactError
@@ -83,18 +83,19 @@ def convert(
     how = how or Conversion()
     how = replace(how, recipe=replace(how.recipe, epochs=epochs))
     images, _ = first_batch(train_loader, "train_loader")
-    static = model.eval()
-    net = analyse(static, images[:1])
+    device = next(model.parameters()).device
+    net = analyse(model, images[:1].to(device))
     for loader, name in ((train_loader, "train_loader"), (held_out_loader, "held_out_loader")):
         check_loader(loader, name, net.graph.traced.image_shape, net.graph.traced.num_classes)
+    held_out = OnDevice(held_out_loader, device)
     work = _Work(net, how, budget, None if folder is None else Path(folder), on_progress)
     work.claim_folder()
-    fitted_on = torch.cat([batch for batch, _ in gathered(train_loader, how.fit_images)])
+    fitted_on = torch.cat([batch for batch, _ in gathered(OnDevice(train_loader, device), how.fit_images)])
     wide = replace(work, net=net.with_copies(how.copies, fitted_on[:2]))
-    plan = wide.plan(fitted_on, Part(held_out_loader, 0, 2))
-    student = wide.train(plan, fitted_on, train_loader, Part(held_out_loader, 0, 2))
+    plan = wide.plan(fitted_on, Part(held_out, 0, 2))
+    student = wide.train(plan, fitted_on, train_loader, Part(held_out, 0, 2))
     network = wide.net.build(student)
-    rule = calibrate(network, Part(held_out_loader, 1, 2), budget=budget)
+    rule = calibrate(network, Part(held_out, 1, 2), budget=budget)
     if wide.folder is not None:
         save(network, {f"macs <= {budget:.0%} of static": rule}, wide.folder / "network")
     return Converted(network, rule, plan)
@@ -145,7 +146,7 @@ class _Work:
         device = images.device
 
         def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG001
-            return ((x.to(device), y.to(device)) for x, y in train_loader)
+            return iter(OnDevice(train_loader, device))
 
         def validate() -> dict[str, float]:
             accuracies = collect(student, search_split).stage_accuracy

@@ -63,6 +63,17 @@ class Part:
                 yield images[chosen], labels[chosen]
 
 
+@dataclass(frozen=True, eq=False)
+class OnDevice:
+    """The batches of a loader, moved to a device."""
+
+    loader: Loader
+    device: torch.device
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((images.to(self.device), labels.to(self.device)) for images, labels in self.loader)
+
+
 def gathered(loader: Loader, limit: int) -> list[tuple[Tensor, Tensor]]:
     """The first ``limit`` images and their labels, in batches, in memory."""
     batches: list[tuple[Tensor, Tensor]] = []

@@ -21,7 +21,8 @@ def compare_command(
     """
     require_extra("report", "matplotlib")
     from s2dnas.cli.watching import stoppable, watching
-    from s2dnas.comparison.compare import compare, save_comparison
+    from s2dnas.comparison.compare import compare
+    from s2dnas.comparison.files import save_comparison
     from s2dnas.comparison.plot import plot
     from s2dnas.comparison.settings import load_comparison
     from s2dnas.comparison.table import markdown

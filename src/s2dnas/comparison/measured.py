@@ -1,4 +1,4 @@
-"""What is found out about a method, in the same terms for all.
+"""The result of a method, in the same terms for all.
 
 Accuracies in [0, 1] on the test split, macs per sample.
 """
@@ -29,7 +29,7 @@ class AtBudget(Record):
     accuracy: float
 
 
-class Measured(Record):
+class MethodResult(Record):
     """A method's curve, its accuracies at budgets, and what it took: parameters, epochs and seconds of its training,
     and seconds of the search before that.
 
@@ -45,19 +45,19 @@ class Measured(Record):
     accounts: dict[str, float] = Field(default_factory=dict)
 
 
-Found = tuple[tuple[Point, ...], tuple[AtBudget, ...]]
+CurveAndBudgets = tuple[tuple[Point, ...], tuple[AtBudget, ...]]
 
 
 def by_thresholds(
     calibrate: ExitTable, test: ExitTable, static_macs: float, budgets: Sequence[float], *, expected: bool
-) -> Found:
+) -> CurveAndBudgets:
     """What thresholds that were set on the calibration split give on the test split, without budgets out of reach.
 
     ``expected``: they are compared by expected answers, instead of counted ones.
     """
     front = frontier(calibrate, expected=expected)
-    found = rule_curve(front, test)
-    points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(found.macs, found.accuracy, strict=True))
+    curve = rule_curve(front, test)
+    points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(curve.macs, curve.accuracy, strict=True))
     at_budgets = []
     for budget in budgets:
         try:
@@ -69,19 +69,19 @@ def by_thresholds(
 
 def by_rules(
     rules: Iterable[ExitRule], calibrate: ExitTable, test: ExitTable, static_macs: float, budgets: Sequence[float]
-) -> Found:
+) -> CurveAndBudgets:
     """The same for a family of rules that a method brings along."""
     pairs = [(decide(calibrate, rule), decide(test, rule)) for rule in rules]
     points = tuple(sorted((_point(unseen) for _, unseen in pairs), key=lambda point: point.mean_macs))
     at_budgets = []
     for budget in budgets:
-        within = [pair for pair in pairs if mean_macs(pair[0]) <= budget * static_macs]
-        if within:
-            at_budgets.append(_at(budget, max(within, key=lambda pair: accuracy(pair[0]))[1]))
+        affordable = [pair for pair in pairs if mean_macs(pair[0]) <= budget * static_macs]
+        if affordable:
+            at_budgets.append(_at(budget, max(affordable, key=lambda pair: accuracy(pair[0]))[1]))
     return points, tuple(at_budgets)
 
 
-def by_outcomes(outcomes: Outcomes, static_macs: float, budgets: Sequence[float]) -> Found:
+def by_outcomes(outcomes: Outcomes, static_macs: float, budgets: Sequence[float]) -> CurveAndBudgets:
     """A method with one setting: one point, which counts at every budget that it keeps."""
     point = _point(outcomes)
     kept = [budget for budget in budgets if point.mean_macs <= budget * static_macs]

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from s2dnas.comparison.compare import Comparison
 from s2dnas.comparison.published import PUBLISHED
+from s2dnas.comparison.record import Comparison
 from s2dnas.report.style import MUTED, STATIC, styled, to_svg
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def plot(found: Comparison) -> str:
             place, label = (static.macs / 1e6, 100 * static.accuracy), "static, equally trained" if not index else None
             axes.plot(*place, "s", color=STATIC, markersize=6, zorder=4, label=label)
         axes.set(xlabel="mean macs per sample (M)", ylabel="accuracy on the test split (%)")
-        axes.set_xlim(0, 1.05 * _dearest(found) / 1e6)
+        axes.set_xlim(0, 1.05 * _most_macs(found) / 1e6)
         axes.set_ylim(*visible(found))
         axes.grid()
         figure.legend(loc="outside lower left", ncols=3, fontsize=8.5)
@@ -55,6 +55,6 @@ def _published(axes: "Axes", found: Comparison) -> None:
         axes.plot(macs, accuracies, linewidth=0.8, color=MUTED, linestyle="--", label=f"{method}, published, not ours")
 
 
-def _dearest(found: Comparison) -> float:
+def _most_macs(found: Comparison) -> float:
     dynamic = [point.mean_macs for curve in found.curves for point in curve.points]
     return max([found.static[0].macs, *dynamic])

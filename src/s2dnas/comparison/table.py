@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from s2dnas.comparison.compare import Comparison
-from s2dnas.comparison.measured import Measured, mean_and_spread
+from s2dnas.comparison.measured import MethodResult, mean_and_spread
+from s2dnas.comparison.record import Comparison
 
 _SPENT = ("M parameters", "epochs", "minutes of training", "of search")
 
@@ -31,7 +31,7 @@ def _rows(found: Comparison, budgets: Sequence[float]) -> Iterator[list[str]]:
         yield [method, *["not applicable"] * len(budgets), *[""] * len(_SPENT)]
 
 
-def _cell(measured: Sequence[Measured], budget: float) -> str:
+def _cell(measured: Sequence[MethodResult], budget: float) -> str:
     values = [at.accuracy for each in measured for at in each.at_budgets if at.budget == budget]
     return _spread(values) if len(values) == len(measured) else "-"
 

@@ -137,6 +137,11 @@ class Settings(Section):
         shared = self.shared.epochs if self.search.weights == "shared" else 0
         return replace(self.train, epochs=shared + self.train.epochs)
 
+    @property
+    def from_scratch(self) -> Recipe:
+        """By which a network with fresh weights is trained for as many epochs as the control in all."""
+        return replace(self.static, epochs=self.static.epochs + self.continued.epochs)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
         if self.start == "shared" and self.search.weights != "shared":

@@ -84,8 +84,8 @@ class StageLoss:
     def _static_of(self, net: MaskedNet, images: Tensor) -> MaskedNet:
         """The static network that a masked one was made from, where the images are."""
         if self._static is None or self._static.graph is not net.graph:
-            self._static = static_network(net.graph).to(images.device)
-        return self._static
+            self._static = static_network(net.graph)
+        return self._static.to(images.device)
 
     def _leak(self, progress: float) -> float:
         return max(0.0, 1 - progress / self.fade) if self.fade else 0.0
