@@ -22,7 +22,8 @@ from s2dnas.staged.build import build
 from s2dnas.staged.parts import found_in, occurrence
 
 READ_ALL_CHANNELS = {
-    "layer_norm", "rms_norm", "channel_mean", "spatial_gate", "attention", "global_context", "weight_per_sample",
+    "layer_norm", "rms_norm", "channel_mean", "channel_softmax", "spatial_gate", "attention", "global_context",
+    "weight_per_sample", "read_by_tail",
 }  # fmt: skip
 EACH_KIND_OF_CALL = [
     "vgg", "padded_shortcut", "inverted_residual", "squeeze_excite_linear", "dense", "grouped", "group_norm",
