@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process trains at a time; waiting threads must not spin against the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow check clean
+.PHONY: demo test slow check mutation clean
 
 demo: .venv/ready
 	$(BIN)/s2dnas run resnet20 digits --config configs/demo.toml --out runs/demo
@@ -15,6 +15,10 @@ test: .venv/ready
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
+
+# How many small faults the tests notice, on a sample: an hour or so.
+mutation: .venv/ready
+	PYTHONPATH=tests:src $(BIN)/python tests/mutation/score.py --sample 150
 
 check: .venv/ready
 	$(BIN)/ruff check .
