@@ -76,7 +76,7 @@ def train(run: Run, net: MaskedNet, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "checkpoint.safetensors"
         fit(
-            TrainingTask(net, StageLoss(run.static, replace(run.settings.loss, features=0.0)), batches, count),
+            TrainingTask(net, StageLoss(run.statics.trained, replace(run.settings.loss, features=0.0)), batches, count),
             recipe,
             compute=run.compute,
             checkpoint=checkpoint,
