@@ -1,10 +1,16 @@
 """A plan is worth what it answers within the budget; one that cannot keep it is worth less, by how far it is off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-from s2dnas.exits import ExitTable
-from s2dnas.search.evaluators import Objective
+from s2dnas.exits import CONFIDENCES, ExitTable
+from s2dnas.network.multi_exit import MultiExitNet
+from s2dnas.search.evaluators import Objective, evaluator
+from s2dnas.space.plan import Plan
 
 
 def table(first_macs: float, last_macs: float) -> ExitTable:
@@ -47,3 +53,34 @@ def test_several_budgets_count_alike() -> None:
     assert (both.accuracy, both.mean_macs, both.reward) == pytest.approx((0.75, 35.0, 0.75))
     cheap, dear = (Objective(100, (10, 50), exponent=0).score(table(first, 80)).reward for first in (10, 20))
     assert cheap > dear
+
+
+def test_a_stage_below_its_limit_earns_nothing() -> None:
+    free, generous = (Objective(100, (50,), 0, stage_limits=limits) for limits in ((), (1000, 1000)))
+    assert generous.score(table(20, 80)) == free.score(table(20, 80))
+
+
+class Answers(MultiExitNet):
+    """The images are the logits (N, S, K)."""
+
+    def __init__(self, macs: tuple[float, ...]) -> None:
+        super().__init__()
+        self.macs = macs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(0, 1)
+
+
+@pytest.mark.parametrize("confidence", sorted(CONFIDENCES))
+def test_a_plan_is_scored_by_what_its_own_network_answers_on_the_search_split(confidence: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    batches = [(2 * torch.randn(40, 2, 5, generator=rng), torch.randint(5, (40,), generator=rng)) for _ in range(3)]
+    cheap, dear = (Plan(2, {"a": widths}, {}) for widths in ((1, 9), (5, 5)))
+    nets = {cheap: Answers((10.0, 50.0)), dear: Answers((30.0, 70.0))}
+    objective = Objective(static_macs=100, budgets=(40,), exponent=-0.1, confidence=confidence)
+    score = evaluator(nets.__getitem__, batches, objective)
+    logits, labels = torch.cat([x for x, _ in batches]).transpose(0, 1), torch.cat([y for _, y in batches])
+    for plan, net in nets.items():
+        assert score(plan) == objective.score(ExitTable.from_logits(logits, labels, net.macs, confidence))
+    assert score(cheap).mean_macs < score(dear).mean_macs
+    assert evaluator(nets.__getitem__, batches, replace(objective, exponent=-1.0))(cheap).reward > score(cheap).reward

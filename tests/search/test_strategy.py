@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from s2dnas.errors import SettingsError
+from s2dnas.search.controller import ControllerSettings, ControllerStrategy
 from s2dnas.search.random import RandomStrategy
 from s2dnas.search.registry import STRATEGIES, make_strategy
 from s2dnas.search.strategy import Strategy
@@ -101,3 +102,11 @@ def test_random_repeats_no_plan_before_the_space_is_exhausted() -> None:
     plans = RandomStrategy(space, seed=0).ask(space.size + 10)
     assert len(set(plans[: space.size])) == space.size
     assert len(plans) == space.size + 10
+
+
+def test_settings_are_those_of_the_controller() -> None:
+    settings = ControllerSettings(hidden=5, learning_rate=0.1)
+    strategy = make_strategy("controller", SPACE, 0, settings)
+    assert isinstance(strategy, ControllerStrategy)
+    assert strategy.settings == settings
+    assert history(strategy) != history(make_strategy("controller", SPACE, 0))
