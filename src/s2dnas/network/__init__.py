@@ -1,1 +1,1 @@
-"""Networks with several exits: the contract, the shared network of all plans, and the one that a plan is built into."""
+"""What every network with several exits offers and knows of itself; ``masked`` and ``staged`` hold the networks."""

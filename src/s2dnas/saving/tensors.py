@@ -1,6 +1,6 @@
 """The tensors of stages as bytes of safetensors, and back with the memory layout that they had."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import safetensors.torch
 import torch
@@ -86,8 +86,3 @@ def _dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
             return False
         expected *= size
     return True
-
-
-def by_state_key(stages: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors of all stages by their keys in the network's state dict."""
-    return {_key(index, name): tensor for index, own in enumerate(stages) for name, tensor in own.items()}
