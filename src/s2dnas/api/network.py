@@ -16,7 +16,7 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.graph.describe import describe
 from s2dnas.graph.trace import trace
 from s2dnas.inherit.copies import with_copies
-from s2dnas.inherit.reconstruct import Reconstruction
+from s2dnas.inherit.reconstruct import Reconstruction, reconstructed
 from s2dnas.masked.shared import MaskedNet, SharedNet, static_network
 from s2dnas.network.weights import static_weights
 from s2dnas.search.evaluators import Objective, evaluator
@@ -74,7 +74,7 @@ class Network:
         Some hundred training ``images`` (N, C, H, W), normalised, will do. Train it by any loop, then ``build`` it.
         With ``accumulate_logits`` each stage's logits are added to the later ones'.
         """
-        weights = Reconstruction(self.graph, images, static_weights(self.graph, plan.num_stages)).at(plan)
+        weights = reconstructed(self.graph, plan, images)
         return SharedNet(self.graph, weights, accumulate_logits=accumulate_logits).at(plan)
 
     def build(self, student: MaskedNet) -> MultiStageNet:
@@ -84,10 +84,7 @@ class Network:
         """
         if student.graph is not self.graph:
             raise SettingsError("the masked network was made from another network; build it with the one it came from")
-        device = next(student.parameters()).device
-        return build(self.graph, student.plan, student.weights(), accumulate_logits=student.accumulate_logits).to(
-            device
-        )
+        return build(self.graph, student.plan, student.weights(), accumulate_logits=student.accumulate_logits)
 
     def evaluator(
         self,

@@ -55,7 +55,5 @@ class DynamicNetworks:
         return self.built(net)
 
     def built(self, net: MaskedNet) -> MultiStageNet:
-        """The multi-stage network of a masked one, on the device: it holds what its plan lets it read and no more."""
-        return build(self.study.graph, net.plan, net.weights(), accumulate_logits=net.accumulate_logits).to(
-            self.study.feed.device
-        )
+        """The multi-stage network of a masked one, where that is: it holds what its plan lets it read and no more."""
+        return build(self.study.graph, net.plan, net.weights(), accumulate_logits=net.accumulate_logits)
