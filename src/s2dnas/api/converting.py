@@ -16,7 +16,7 @@ from s2dnas.api.loaders import Loader, OnDevice, Part, check_loader, first_batch
 from s2dnas.api.network import Network, analyse
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.errors import ArtifactError
-from s2dnas.evaluation.collect import collect
+from s2dnas.evaluation.collect import stage_accuracies
 from s2dnas.exits import ExitRule
 from s2dnas.masked.shared import MaskedNet
 from s2dnas.saving.writing import save
@@ -143,17 +143,14 @@ class _Work:
     def train(self, plan: Plan, images: Tensor, train_loader: Loader, search_split: Loader) -> MaskedNet:
         """The trained masked network of a plan."""
         student = self.net.trainable(plan, images)
-        device = images.device
+        device, loss = images.device, StageLoss(weights=self.how.loss)
+        validate = partial(stage_accuracies, student, search_split)
 
         def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG001
             return iter(OnDevice(train_loader, device))
 
-        def validate() -> dict[str, float]:
-            accuracies = collect(student, search_split).stage_accuracy
-            return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
-
         fit(
-            TrainingTask(student, StageLoss(weights=self.how.loss), batches, _length(train_loader), validate),
+            TrainingTask(student, loss, batches, _length(train_loader), validate),
             self.how.recipe,
             compute=Compute(device),
             checkpoint=None if self.folder is None else self.folder / "train" / "checkpoint.safetensors",

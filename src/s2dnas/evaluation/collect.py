@@ -20,6 +20,12 @@ def collect(net: MultiExitNet, batches: Batches, confidence: AnyScoring = DEFAUL
     return ExitTable.from_logits(logits, labels, np.array(net.macs), confidence)
 
 
+def stage_accuracies(net: MultiExitNet, batches: Batches) -> dict[str, float]:
+    """The share of right answers of each stage over a split, in [0, 1], by its name, from ``stage 1`` on."""
+    accuracies = collect(net, batches).stage_accuracy
+    return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
+
+
 def stage_logits(net: MultiExitNet, batches: Batches) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     """Logits (S, N, K) and labels (N,) of a multi-exit network over a split."""
     return _answers(net, batches, samples_axis=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from s2dnas.evaluation.collect import collect, static_accuracy
+from s2dnas.evaluation.collect import stage_accuracies, static_accuracy
 from s2dnas.masked.shared import MaskedNet, SharedNet
 from s2dnas.pipeline.run import Run
 from s2dnas.training.label_loss import LabelLoss
@@ -48,8 +48,7 @@ def fit_plan(run: Run, step: str, net: MaskedNet, recipe: Recipe) -> None:
     loss = StageLoss(teacher, settings.loss, fade=settings.fade, carry_gradient=settings.carry_gradient)
 
     def validate() -> dict[str, float]:
-        accuracies = collect(net, run.feed.plain(run.feed.splits.search)).stage_accuracy
-        return {f"stage {stage + 1}": float(accuracy) for stage, accuracy in enumerate(accuracies)}
+        return stage_accuracies(net, run.feed.plain(run.feed.splits.search))
 
     fit_step(run, step, net, recipe, loss, validate)
 
