@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import rich.progress
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from s2dnas.cli.app import console
-from s2dnas.training.loop import Progress as Moment
+from s2dnas.training.loop import Progress
 
 
 @contextmanager
-def watching() -> Iterator[Callable[[str, Moment], None]]:
+def watching() -> Iterator[Callable[[str, Progress], None]]:
     """A bar per step, with the time that is left."""
     columns = (
         TextColumn("{task.description}"),
@@ -20,12 +21,12 @@ def watching() -> Iterator[Callable[[str, Moment], None]]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console) as bars:
+    with rich.progress.Progress(*columns, console=console) as bars:
 
-        def watch(step: str, moment: Moment) -> None:
+        def watch(step: str, progress: Progress) -> None:
             if step not in tasks:
-                tasks[step] = bars.add_task(step, total=moment.total)
-            bars.update(tasks[step], completed=moment.done)
+                tasks[step] = bars.add_task(step, total=progress.total)
+            bars.update(tasks[step], completed=progress.done)
 
         yield watch
 
