@@ -1,5 +1,7 @@
 """What the network of a plan is trained for: the labels, the static network's answers and its features."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -58,7 +60,7 @@ class StageLoss:
             answers = self._static_of(net, images)(images, Mode(observer=theirs))[0]
             if self.teacher is not None:
                 answers = self.teacher(images)
-        logits = at_least_single(net(images, Mode(mode.leak, mode.momentum, mode.carry_gradient, own)))
+        logits = at_least_single(net(images, replace(mode, observer=own)))
         distance = feature_distillation(own.noted, theirs.noted)
         loss = multi_exit_loss(logits, labels, at_least_single(answers), self.weights, progress)
         return loss + self.weights.features * (1 - progress) * distance
