@@ -1,6 +1,7 @@
 """From a trained static network to a dynamic one in one call, with the user's own loaders."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Iterator, Sized
 from dataclasses import asdict, dataclass, field, replace
@@ -116,7 +117,7 @@ class _Work:
         if self.folder is None:
             return
         path = self.folder / "conversion.json"
-        content = {"weights": _digest(self.net), "budget": self.budget, "how": _plain(asdict(self.how))}
+        content = {"weights": _digest(self.net), "budget": self.budget, "how": json.loads(json.dumps(asdict(self.how)))}
         if path.exists() and read_json(path, "conversion") != content:
             raise ArtifactError(f"{self.folder} holds the conversion of another network or with other settings")
         write_json(path, "conversion", content)
@@ -175,10 +176,3 @@ def _digest(net: Network) -> str:
     for name, value in sorted(net.graph.traced.values.items()):
         digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _plain(value: object) -> object:
-    """Tuples as lists, as JSON gives them back."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
