@@ -57,7 +57,7 @@ def argument_from_plain(content: Any, nodes: Mapping[str, fx.Node]) -> Any:
     ((kind, value),) = content.items()
     if kind == "tuple" and isinstance(value, list):
         return tuple(argument_from_plain(part, nodes) for part in value)
-    if kind == "node" and value in nodes:
+    if kind == "node" and isinstance(value, str) and value in nodes:
         return nodes[value]
     return _object(kind, value)
 

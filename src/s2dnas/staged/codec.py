@@ -73,7 +73,7 @@ def _identifier(name: str) -> str:
 
 def _path(target: str) -> str:
     for part in target.split("."):
-        if not part.isprintable() or keyword.iskeyword(part) or any(quote in part for quote in '"\\'):
+        if not (part and part.isprintable()) or keyword.iskeyword(part) or any(quote in part for quote in '"\\'):
             raise ArtifactError(f"{target!r} is no path of a tensor; save the network again")
     return target
 
