@@ -195,3 +195,9 @@ def test_the_picture_of_the_house_shows_its_layers() -> None:
     assert re.findall(r'class="name"[^>]*>([^<]+)<', picture) == names
     inside = {path.stem for path in (SOURCE / "s2dnas").iterdir() if path.is_dir() or path.suffix == ".py"}
     assert set(names) == inside - {"__init__", "__pycache__"}
+
+
+def test_what_contributing_names_is_there() -> None:
+    named = set(re.findall(r"`((?:src|tests|benchmarks|configs|docs)/[^` ]+)`", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert len(named) > 10
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
