@@ -1,5 +1,6 @@
 """The search space of a network: what can be divided, in which pieces, in which order it is decided."""
 
+import numpy as np
 import pytest
 
 from nets import NETS
@@ -78,3 +79,11 @@ def test_a_stage_reads_itself_and_the_earlier_ones_that_are_switched_on() -> Non
     everything = [[True, False, False], [True, True, False], [True, True, True]]
     assert readable(layers["7"], plan).tolist() == everything
     assert readable(layers["11"], Plan(3, {}, {"11": (False,) * 3})).tolist() == everything
+
+
+def test_stages_are_whole_numbers_and_what_is_read_is_yes_or_no() -> None:
+    graph = tiny("vgg").graph
+    plan = search_space(graph, 2, 1).uniform()
+    assert stage_of_units(graph, plan).dtype == np.int64
+    for indicators in ({}, {"3": (False,)}):
+        assert readable(graph.mixing[1], Plan(2, plan.widths, indicators)).dtype == np.bool_

@@ -91,3 +91,7 @@ def test_a_missing_file_is_refused(tmp_path) -> None:
 def test_the_key_does_not_depend_on_the_process() -> None:
     assert PLAN.key == "d3102a656c4b9db2"
     assert len({Plan(2, {"a": (int(n), 9)}, {}).key for n in np.arange(50)}) == 50
+
+
+def test_plans_of_other_keys_are_spread_over_the_hash_table() -> None:
+    assert len({hash(Plan(2, {"a": (width, 99)}, {})) for width in range(50)}) == 50

@@ -83,9 +83,9 @@ def test_a_choice_that_is_not_offered_is_refused(choices) -> None:
 @pytest.mark.parametrize(
     ("widths", "indicators", "message"),
     [
-        ({"stem": (4, 8, 4)}, {"conv": (True,) * 3}, "missing.*inner"),
+        ({"stem": (4, 8, 4)}, {"conv": (True,) * 3}, "couplings are not .*missing.*inner"),
         ({"stem": (4, 8, 4), "inner": (16, 8, 4), "extra": (1, 1, 1)}, {"conv": (True,) * 3}, "unknown.*extra"),
-        ({"stem": (4, 8, 4), "inner": (16, 8, 4)}, {}, "missing.*conv"),
+        ({"stem": (4, 8, 4), "inner": (16, 8, 4)}, {}, "plan's mixing layers are not .*missing.*conv"),
         ({"stem": (5, 7, 4), "inner": (16, 8, 4)}, {"conv": (True,) * 3}, "stem.*min_width"),
         ({"stem": (0, 12, 4), "inner": (16, 8, 4)}, {"conv": (True,) * 3}, "stem.*at least 1"),
         ({"stem": (4, 4, 4), "inner": (16, 8, 4)}, {"conv": (True,) * 3}, "stem.*sum 4"),
