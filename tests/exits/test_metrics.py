@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from s2dnas.exits import (
     ExitRule,
+    ExitTable,
     OperatingPoint,
     Outcomes,
     accuracy,
@@ -49,3 +52,18 @@ def test_shares_and_accuracies_add_up_to_the_whole(trained):
     assert sum(point.exit_share) == pytest.approx(1)
     assert np.dot(point.exit_share, point.exit_accuracy) == pytest.approx(point.accuracy)
     assert np.dot(point.exit_share, table.macs) == pytest.approx(point.mean_macs)
+
+
+def test_agreement_is_the_share_that_is_answered_as_by_the_static_network() -> None:
+    """Two samples leave at the first stage; the static network would have answered one of them otherwise."""
+    table = ExitTable(
+        scores=[[0.9, 0.9, 0.1, 0.1], [1.0, 1.0, 1.0, 1.0]],
+        predictions=[[0, 1, 0, 0], [1, 1, 1, 1]],
+        labels=[0, 0, 0, 0],
+        macs=[1.0, 2.0],
+        confidence="margin",
+        static=[1, 1, 1, 1],
+    )
+    assert operating_point(table, ExitRule("margin", (0.5,)), "agreement").agreement == 0.75
+    unknown = replace(table, static=None)
+    assert operating_point(unknown, ExitRule("margin", (0.5,)), "accuracy").agreement is None

@@ -104,3 +104,23 @@ def test_outcomes_that_do_not_fit_are_refused(stages, labels):
     size = len(stages)
     with pytest.raises(DataError, match="outcomes"):
         Outcomes(np.zeros(size, int), np.array(stages, int), np.ones(size), np.array(labels, int), num_stages=2)
+
+
+def test_thresholds_are_kept_as_floats_however_they_are_given():
+    rule = ExitRule("margin", np.array([1, 0]))
+    assert rule == ExitRule("margin", (1.0, 0.0))
+    assert [type(threshold) for threshold in rule.thresholds] == [float, float]
+    assert hash(rule) == hash(ExitRule("margin", [1, 0]))
+
+
+def test_scores_of_any_precision_are_compared_in_double_precision():
+    """0.7 in single precision is a little less than 0.7."""
+    score = np.array([0.7], dtype=np.float32)
+    assert float(score[0]) < 0.7
+    assert not ExitRule("margin", (0.7,)).leaves(score, 0)[0]
+    assert ExitRule("margin", (0.6999999,)).leaves(score, 0)[0]
+
+
+def test_the_last_stage_takes_every_sample_that_reaches_it():
+    assert ExitRule("margin", (0.5,)).leaves(np.array([0.0, 0.9, 1.0]), 1).tolist() == [True] * 3
+    assert ExitRule("margin", ()).leaves(np.zeros(0), 0).tolist() == []

@@ -228,3 +228,11 @@ def test_the_samples_of_a_table_can_be_taken_apart(answered):
         _ = ExitTable.from_logits(logits, labels, macs).like_static
     with pytest.raises(DataError, match="static must have shape"):
         ExitTable.from_logits(logits, labels, macs, static=labels[1:])
+
+
+def test_of_equally_sure_stages_the_later_one_answers():
+    chances = np.array([[0.75, 0.75], [0.25, 0.75], [0.75, 0.25]])
+    logits = np.log(np.stack([chances, 1 - chances], axis=-1))
+    scores, predictions = Scoring("max_probability", surest=True).answers(logits)
+    np.testing.assert_allclose(scores, 0.75)
+    assert predictions.tolist() == [[0, 0], [1, 0], [0, 1]]

@@ -95,3 +95,13 @@ def test_a_foreign_or_damaged_file_is_refused(tmp_path, change):
     np.savez(path, **arrays)
     with pytest.raises(ArtifactError, match=r"table\.npz"):
         ExitTable.load(path)
+
+
+def test_the_static_answers_are_saved_and_taken_where_they_are_known(tmp_path):
+    known, unknown = ExitTable(**GOOD, static=[2, 1, 0]), ExitTable(**GOOD)
+    for table, static in ((known, [2, 1, 0]), (unknown, None)):
+        table.save(tmp_path / "table.npz")
+        loaded = ExitTable.load(tmp_path / "table.npz")
+        assert (None if loaded.static is None else loaded.static.tolist()) == static
+    assert known.take([2, 0]).static.tolist() == [0, 2]
+    assert unknown.take([2, 0]).static is None
