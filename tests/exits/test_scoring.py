@@ -86,6 +86,7 @@ def test_a_measure_alone_is_its_name():
     "content",
     [
         {"measure": "margin", "temperatures": [0], "surest": False},
+        {"measure": "margin", "temperatures": [1, float("inf")], "surest": False},
         {"measure": "margins", "temperatures": [], "surest": False},
         {"measure": [[1, 2]], "temperatures": [], "surest": False},
         {"measure": [[1, 2, 3, float("nan")]], "temperatures": [], "surest": False},

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits import ExitTable
+from s2dnas.exits import ExitTable, Scoring
 
 GOOD = {
     "scores": [[0.5, 0.25, 1.0], [1.0, 0.5, 0.0]],
@@ -105,3 +105,16 @@ def test_the_static_answers_are_saved_and_taken_where_they_are_known(tmp_path):
         assert (None if loaded.static is None else loaded.static.tolist()) == static
     assert known.take([2, 0]).static.tolist() == [0, 2]
     assert unknown.take([2, 0]).static is None
+
+
+def test_arrays_of_any_type_become_double_precision_and_whole_numbers():
+    floats = {name: np.array(GOOD[name], dtype=np.float32) for name in ("scores", "predictions", "labels", "macs")}
+    table = ExitTable(**floats, confidence="margin", static=np.array([0, 1, 2], dtype=np.int8))
+    assert [table.scores.dtype, table.macs.dtype] == [np.float64] * 2
+    assert [table.predictions.dtype, table.labels.dtype, table.static.dtype] == [np.int64] * 3
+
+
+def test_a_measure_alone_is_the_tables_by_its_name():
+    assert ExitTable(**GOOD | {"confidence": Scoring("margin")}).confidence == "margin"
+    surest = Scoring("margin", surest=True)
+    assert ExitTable(**GOOD | {"confidence": surest}).confidence == surest
