@@ -1,9 +1,9 @@
 """How many small faults in a package its tests notice: the mutation score.
 
-    python tests/mutation/score.py space --sample 200 --seed 1
+    PYTHONPATH=tests python -m mutation.score s2dnas/space --sample 200 --seed 1
 
-mutmut imports everything once and forks per fault, with the tests that run the changed function. A sample of the faults
-tells the score of all of them, within the interval that is printed.
+mutmut imports everything once and forks per fault, with the tests that run the changed function, until the first that
+fails. A sample of the faults tells the score of all of them, within the interval that is printed.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ TESTS = {
 }
 """The packages that are measured, and which tests are theirs."""
 
+_NEEDED = ("src", "tests", "benchmarks", "configs", "pyproject.toml")
 _SPINNER = re.compile("[\u2800-\u28ff] ")
 _UNNOTICED = {"survived", "no tests"}
 
@@ -48,6 +50,7 @@ class MutationScore:
     counted: int
     states: Counter[str]
     survivors: tuple[Mutant, ...]
+    seconds: float
 
     @property
     def sampled(self) -> int:
@@ -66,7 +69,8 @@ class MutationScore:
         return "\n  ".join(
             [
                 f"{self.package}: {self.share:.1%} of {self.sampled} mutants noticed, 95 % interval {low:.1%} to "
-                f"{high:.1%} ({states}; a sample of {self.counted}; {self.left_out} in messages are left out)",
+                f"{high:.1%} ({states}; {self.sampled} of {self.counted}, {self.left_out} more are left out by rule; "
+                f"{self.seconds:.0f} s)",
                 *map(str, self.survivors),
             ]
         )
@@ -77,16 +81,32 @@ def mutation_score(package: str, tests: Sequence[str], sample: int, seed: int, r
 
     Works on a copy of the tree. Raises RuntimeError if a test fails without a fault, or a mutant was not tried.
     """
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "tree")
-        shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".*", "results", "runs", "mutants", "__pycache__"))
+        copy = Path(folder)
+        _copy(root, copy)
         (copy / "setup.cfg").write_text(_settings(package, tests))
         found = mutants(copy, package)
         counted = [mutant for mutant in found if mutant.counts]
         drawn = random.Random(seed).sample(counted, min(sample, len(counted)))
         states = _run(copy, drawn)
     survivors = sorted((m for m in drawn if states[m.name] in _UNNOTICED), key=lambda m: (m.path, m.line))
-    return MutationScore(package, len(found) - len(counted), len(counted), Counter(states.values()), tuple(survivors))
+    return MutationScore(
+        package=package,
+        left_out=len(found) - len(counted),
+        counted=len(counted),
+        states=Counter(states.values()),
+        survivors=tuple(survivors),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _copy(root: Path, target: Path) -> None:
+    for path in (root / name for name in _NEEDED):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif path.exists():
+            shutil.copy(path, target)
 
 
 def _settings(package: str, tests: Sequence[str]) -> str:
@@ -94,7 +114,7 @@ def _settings(package: str, tests: Sequence[str]) -> str:
         "source_paths": ["src"],
         "only_mutate": [f"src/{package}/*"],
         "pytest_add_cli_args_test_selection": tests,
-        "also_copy": ["benchmarks", "configs"],
+        "also_copy": _NEEDED[1:],
         "timeout_constant": ["10"],
         "timeout_multiplier": ["4"],
         "use_git_change_detection": ["false"],
@@ -135,6 +155,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=150, help="mutants per package")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if unknown := set(options.packages) - set(TESTS):
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(TESTS)}")
     for package in options.packages:
         print(mutation_score(package, TESTS[package], options.sample, options.seed), flush=True)
 

@@ -11,4 +11,5 @@ SAMPLE = 150
 @pytest.mark.parametrize("package", TESTS)
 def test_most_faults_are_noticed(package: str) -> None:
     found = mutation_score(package, TESTS[package], SAMPLE, seed=0)
+    print(found)
     assert found.share >= 0.85, str(found)
