@@ -28,8 +28,8 @@ from mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
-    "s2dnas/exits": ("tests/exits",),
-    "s2dnas/calibration": ("tests/exits",),
+    "s2dnas/exits": ("tests/exits", "tests/calibration"),
+    "s2dnas/calibration": ("tests/exits", "tests/calibration"),
     "s2dnas/space": ("tests/space",),
     "s2dnas/search": ("tests/search",),
     "s2dnas/pipeline": ("tests/pipeline", "tests/test_cli.py"),
