@@ -38,7 +38,8 @@ TESTS = {
 
 _NEEDED = ("src", "tests", "benchmarks", "configs", "pyproject.toml")
 _SPINNER = re.compile("[\u2800-\u28ff] ")
-_UNNOTICED = {"survived", "no tests"}
+# A process that crashes or is interrupted has not failed a test, whatever brought it down.
+_NOTICED = {"killed", "timeout"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def mutation_score(package: str, tests: Sequence[str], sample: int, seed: int, r
         counted = [mutant for mutant in found if mutant.counts]
         drawn = random.Random(seed).sample(counted, min(sample, len(counted)))
         states = _run(copy, drawn)
-    survivors = sorted((m for m in drawn if states[m.name] in _UNNOTICED), key=lambda m: (m.path, m.line))
+    survivors = sorted((m for m in drawn if states[m.name] not in _NOTICED), key=lambda m: (m.path, m.line))
     return MutationScore(
         package=package,
         left_out=len(found) - len(counted),
@@ -138,7 +139,7 @@ def _run(copy: Path, drawn: Sequence[Mutant]) -> dict[str, str]:
     )
     if done.returncode:
         said = [line for line in done.stdout.splitlines() if not _SPINNER.match(line)]
-        raise RuntimeError("\n".join(["mutmut failed", *said[-40:], done.stderr[-2000:]]))
+        raise RuntimeError("\n".join([f"mutmut ended with {done.returncode}", *said[-40:], done.stderr[-2000:]]))
     codes: dict[str, int | None] = {}
     for path in {mutant.path for mutant in drawn}:
         codes |= json.loads((copy / "mutants" / f"{path}.meta").read_text())["exit_code_by_key"]

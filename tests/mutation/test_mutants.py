@@ -70,3 +70,14 @@ def test_a_fault_that_no_test_notices_is_a_survivor(tree: Path) -> None:
     assert found.states == Counter(killed=5, survived=3)
     assert [mutant.after for mutant in found.survivors] == ["<= 0", "1", "count / price"]
     assert found.share == 5 / 8
+
+
+@pytest.mark.slow
+def test_a_crash_is_not_a_failed_test(tree: Path) -> None:
+    (tree / "src/house/shop.py").write_text("def total(count, price):\n    return count * price\n")
+    (tree / "tests/test_shop.py").write_text(
+        "import os\nfrom house.shop import total\n\ndef test_total():\n    if total(2, 3) != 6:\n        os.abort()\n"
+    )
+    found = mutation_score("house", ("tests",), sample=100, seed=0, root=tree)
+    assert found.states == Counter(suspicious=1)
+    assert found.share == 0
