@@ -4,12 +4,18 @@ import numpy as np
 import pytest
 
 from s2dnas.calibration import Fit, calibration_table
+from s2dnas.calibration.predictor import fit_predictor
+from s2dnas.calibration.temperature import fit_temperatures
 from s2dnas.errors import DataError
-from s2dnas.exits import ExitTable
+from s2dnas.exits import as_scoring, softmax
 
 MACS = (1.0, 2.0)
 SEEN = np.array([3, 5, 8, 13, 21, 34, 55, 1, 2, 4, 6, 7, 9, 10, 11, 12])
-FITS = [Fit(predictor="correctness"), Fit("entropy", temperature=True)]
+FITS = [
+    Fit(predictor="correctness"),
+    Fit("entropy", temperature=True),
+    Fit(predictor="sufficiency", temperature=True, surest=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +28,16 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
     return logits.astype(np.float32), labels
 
 
-def by_hand(fit: Fit, logits: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Scores (S, N): fold by fold those of the seen samples, fitted to all of the seen ones for the others."""
+def by_hand(fit: Fit, logits: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and predictions (S, N): of seen samples by what the other folds gave, of others by all seen ones."""
     values = logits.astype(np.float64)
-    scores = ExitTable.from_logits(values, labels, MACS, fit(values[:, seen], labels[seen])).scores.copy()
+    scores, predictions = as_scoring(fit(values[:, seen], labels[seen])).answers(values)
     for fold in range(5):
         inside = [sample for place, sample in enumerate(seen) if place % 5 == fold]
         others = sorted(sample for place, sample in enumerate(seen) if place % 5 != fold)
-        scoring = fit(values[:, others], labels[others])
-        scores[:, inside] = ExitTable.from_logits(values[:, inside], labels[inside], MACS, scoring).scores
-    return scores
+        answers = as_scoring(fit(values[:, others], labels[others])).answers(values[:, inside])
+        scores[:, inside], predictions[:, inside] = answers
+    return scores, predictions
 
 
 @pytest.mark.parametrize("fit", FITS, ids=str)
@@ -40,7 +46,9 @@ def test_seen_samples_are_scored_by_the_other_folds_and_new_ones_by_all_of_the_s
     logits, labels = samples
     table = calibration_table(fit, logits, labels, MACS, seen=seen)
     used = np.arange(60) if seen is None else np.array(seen)
-    np.testing.assert_array_equal(table.scores, by_hand(fit, logits, labels, used))
+    scores, predictions = by_hand(fit, logits, labels, used)
+    np.testing.assert_array_equal(table.scores, scores)
+    np.testing.assert_array_equal(table.predictions, predictions)
     assert table.confidence == fit(logits[:, used].astype(np.float64), labels[used])
     assert table.labels.tolist() == labels.tolist()
 
@@ -52,6 +60,24 @@ def test_labels_of_samples_that_were_not_seen_change_nothing(fit, samples) -> No
     one, same = (calibration_table(fit, logits, given, MACS, seen=SEEN) for given in (labels, other))
     np.testing.assert_array_equal(one.scores, same.scores)
     assert one.confidence == same.confidence
+
+
+def test_labels_may_be_of_any_type_that_holds_whole_numbers(samples) -> None:
+    logits, labels = samples
+    for fit in FITS:
+        expected = calibration_table(fit, logits, labels, MACS)
+        for given in (labels.tolist(), labels.astype(np.uint8), labels.astype(float)):
+            assert calibration_table(fit, logits, given, MACS).confidence == expected.confidence
+
+
+def test_a_predictor_is_fitted_to_the_probabilities_that_it_is_later_given(samples) -> None:
+    """Those at the fitted temperatures."""
+    logits, labels = samples[0].astype(np.float64), samples[1]
+    scoring = Fit(predictor="correctness", temperature=True)(logits, labels)
+    assert scoring.temperatures == fit_temperatures(logits, labels)
+    at_temperature = softmax(logits / np.array(scoring.temperatures)[:, None, None])
+    assert scoring.measure == fit_predictor(at_temperature, labels, "correctness")
+    assert scoring.measure != fit_predictor(softmax(logits), labels, "correctness")
 
 
 def test_the_answers_of_the_static_network_stay_with_the_table(samples) -> None:
