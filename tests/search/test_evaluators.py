@@ -74,7 +74,9 @@ class Answers(MultiExitNet):
 @pytest.mark.parametrize("confidence", sorted(CONFIDENCES))
 def test_a_plan_is_scored_by_what_its_own_network_answers_on_the_search_split(confidence: str) -> None:
     rng = torch.Generator().manual_seed(0)
-    batches = [(2 * torch.randn(40, 2, 5, generator=rng), torch.randint(5, (40,), generator=rng)) for _ in range(3)]
+    images = 2 * torch.randn(3, 40, 2, 5, generator=rng)
+    answers = (images.mean(2) + torch.randn(3, 40, 5, generator=rng)).argmax(-1)
+    batches = list(zip(images, answers, strict=True))
     cheap, dear = (Plan(2, {"a": widths}, {}) for widths in ((1, 9), (5, 5)))
     nets = {cheap: Answers((10.0, 50.0)), dear: Answers((30.0, 70.0))}
     objective = Objective(static_macs=100, budgets=(40,), exponent=-0.1, confidence=confidence)
@@ -84,3 +86,9 @@ def test_a_plan_is_scored_by_what_its_own_network_answers_on_the_search_split(co
         assert score(plan) == objective.score(ExitTable.from_logits(logits, labels, net.macs, confidence))
     assert score(cheap).mean_macs < score(dear).mean_macs
     assert evaluator(nets.__getitem__, batches, replace(objective, exponent=-1.0))(cheap).reward > score(cheap).reward
+
+
+def test_thresholds_are_as_many_as_the_resolution() -> None:
+    """Of two thresholds one lets all leave and one nobody, which is more than the budget."""
+    score = Objective(static_macs=100, budgets=(50,), exponent=0, resolution=2).score(table(20, 80))
+    assert (score.accuracy, score.mean_macs) == (0.5, 20.0)

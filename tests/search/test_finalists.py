@@ -43,3 +43,8 @@ def test_each_range_sends_its_best() -> None:
 def test_without_entries_there_is_nothing_to_choose() -> None:
     with pytest.raises(SettingsError, match="no plan has been scored yet"):
         finalists([], [], 2)
+
+
+def test_a_cost_between_two_ranges_belongs_to_the_upper_one() -> None:
+    entries = [entry(0.1), entry(0.9), entry(0.2)]
+    assert finalists(entries, [1.0, 2.0, 3.0], 2) == [entries[0], entries[1]]

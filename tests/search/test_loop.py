@@ -79,7 +79,7 @@ def test_a_journal_of_other_settings_is_refused_unchanged(other: Strategy, tmp_p
     journal = tmp_path / "journal.jsonl"
     search(fresh("random"), Evaluator(), 5, 4, journal)
     before = journal.read_bytes()
-    with pytest.raises(ArtifactError, match="belongs to other settings"):
+    with pytest.raises(ArtifactError, match=rf"{journal}, line 1, holds .* belongs to other settings"):
         search(other, Evaluator(), 8, 4, journal)
     assert journal.read_bytes() == before
 
@@ -139,3 +139,13 @@ def test_an_entry_tells_how_long_its_plan_took_and_nothing_for_a_plan_that_was_k
     assert SMALL.size == 2
     assert [entry.seconds for entry in entries] == [2.5, 1.0, 0.0, 0.0]
     assert read_journal(tmp_path / "journal.jsonl") == entries
+
+
+def test_a_search_without_a_journal_finds_the_same(tmp_path: Path) -> None:
+    written = search(fresh("controller"), Evaluator(), 6, 4, tmp_path / "journal.jsonl")
+    assert content(search(fresh("controller"), Evaluator(), 6, 4, None)) == content(written)
+
+
+def test_a_search_may_be_of_a_single_plan() -> None:
+    (entry,) = search(fresh("random"), Evaluator(), 1, 1, None)
+    assert entry.plan == fresh("random").ask(1)[0]

@@ -42,9 +42,17 @@ def test_is_elementwise() -> None:
         ((0.5, [1.0, float("inf")], 1.0, -0.1), "^macs must"),
         ((0.5, 1.0, 0.0, -0.1), "^static_macs must"),
         ((50.0, 1.0, 1.0, -0.1), "accuracy"),
+        ((1.01, 1.0, 1.0, -0.1), "accuracy"),
         ((float("nan"), 1.0, 1.0, -0.1), "accuracy"),
     ],
 )
 def test_bad_values_are_refused(arguments, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         reward(*arguments)
+
+
+def test_single_precision_is_computed_in_double_precision() -> None:
+    given = [np.array([value], dtype=np.float32) for value in (0.7, 1e6, 3e6)]
+    found = reward(*given, exponent=-0.07)
+    assert found.dtype == np.float64
+    assert found[0] == float(given[0][0]) * (1e6 / 3e6) ** -0.07
