@@ -1,12 +1,12 @@
 """Stages are causal, run on any subset of samples, and cost what the cost model says."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nets import NETS
@@ -29,7 +29,7 @@ def built(name: str, num_stages: int = 2, seed: int = 0, min_width: int = 1) -> 
     return build(net.graph, plan), plan
 
 
-def counted(module: nn.Module, *arguments: object) -> tuple[int, object]:
+def counted(module: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
     """Multiply-adds of convolutions and linear layers, as PyTorch counts them, and the result.
 
     What attention multiplies, features with features, is left out.
@@ -49,8 +49,8 @@ def test_the_cost_model_says_what_a_counter_counts(name: str, num_stages: int, m
     module, plan = built(name, num_stages, seed, min_width)
     carry: Carry = ()
     macs = []
-    for stage in module.stages:
-        count, (_, carry) = counted(stage, net.images[:1], *carry)
+    for index in range(module.num_stages):
+        count, (_, carry) = counted(module.stage, index, net.images[:1], carry)
         macs.append(count + sum(macs[-1:]))
     assert cost_model(net.graph).macs(plan).tolist() == macs == list(module.macs)
 
@@ -100,6 +100,19 @@ def test_what_is_carried_is_named_by_value_and_stage() -> None:
     with torch.no_grad():
         _, carry = module.stage(0, tiny("residual").images, ())
     assert len(carry) == len(module.carried[0])
+
+
+@EVERY_NET
+def test_a_stage_takes_what_it_reads_and_gives_what_is_taken_later(name: str) -> None:
+    module, plan = built(name, num_stages=3, seed=2)
+    taken = [key for keys in module.takes for key in keys]
+    for index in range(plan.num_stages):
+        assert {stage for _, stage in module.takes[index]} <= set(range(index))
+        assert set(module.gives[index]) == {key for key in taken if key[1] == index}
+        image, *features = module.stages[index].graph.find_nodes(op="placeholder")
+        assert len(features) == len(module.takes[index])
+        assert all(feature.users for feature in features)
+        assert image.name == "x"
 
 
 def test_a_stage_holds_dense_slices_under_the_static_names() -> None:

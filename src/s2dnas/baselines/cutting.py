@@ -116,8 +116,7 @@ def _piece(traced: Traced, begin: str | None, end: str) -> nn.Module:
     for node in traced.graph.nodes:
         if node in needed:
             written[node] = _write(traced, out, node, begin, written)
-    received = [] if begin is None else [(begin, 0)]
-    return out.finish(written[nodes[end]], received, [], "Piece")
+    return out.finish(written[nodes[end]], [], "Piece")
 
 
 def _write(traced: Traced, out: StageGraph, node: fx.Node, begin: str | None, written: Mapping[fx.Node, Any]) -> Any:

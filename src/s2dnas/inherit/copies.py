@@ -79,7 +79,7 @@ def _module(parts: _Copied) -> fx.GraphModule:
     weights = static_weights(parts.graph, num_stages=1)
     heads = (_handing_on(parts, weights.heads[0], in_tail=True),)
     writer = StageWriter(parts, Plan(1, {}, {}), Weights(_handing_on(parts, weights.body, in_tail=False), heads), 0)
-    return writer.out.finish(write_stage(writer), (), (), "Widened").eval()
+    return writer.out.finish(write_stage(writer), (), "Widened").eval()
 
 
 def _handing_on(parts: _Copied, tensors: Mapping[str, Tensor], *, in_tail: bool) -> Mapping[str, Tensor]:

@@ -36,10 +36,10 @@ class StageRecord(Record):
 
 
 class ProgramRecord(Record):
-    """What runs: stages, what each hands on to the next, and the dtype of the images that they take."""
+    """What runs: stages, the features (value, stage) that each takes, and the dtype of the images."""
 
     stages: Annotated[tuple[StageRecord, ...], Field(min_length=1)]
-    carried: tuple[tuple[tuple[str, _Size], ...], ...]
+    takes: tuple[tuple[tuple[str, _Size], ...], ...]
     accumulate_logits: bool
     image_dtype: str
 

@@ -39,7 +39,7 @@ def load(folder: Path | str) -> tuple[MultiStageNet, dict[str, ExitRule]]:
         saved = _validated(content)
         info = saved.info.restored()
         rules = {name: ExitRule.from_dict(rule) for name, rule in saved.rules.items()}
-        counts = {len(saved.program.stages), len(saved.program.carried), *(rule.num_stages for rule in rules.values())}
+        counts = {len(saved.program.stages), len(saved.program.takes), *(rule.num_stages for rule in rules.values())}
         if counts != {info.plan.num_stages}:
             raise ArtifactError(
                 f"its parts have {sorted(counts)} stages, its plan {info.plan.num_stages}; save it again"
@@ -52,7 +52,7 @@ def load(folder: Path | str) -> tuple[MultiStageNet, dict[str, ExitRule]]:
             for index, (record, own) in enumerate(zip(saved.program.stages, tensors, strict=True))
         ]
         network = MultiStageNet(
-            stages, saved.program.carried, info, accumulate_logits=saved.program.accumulate_logits
+            stages, saved.program.takes, info, accumulate_logits=saved.program.accumulate_logits
         ).eval()
         refuse_unfit(network, _dtype(saved.program.image_dtype))
     return network, rules

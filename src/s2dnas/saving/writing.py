@@ -103,7 +103,7 @@ def _program(network: MultiStageNet, stages: Sequence[Stage]) -> ProgramRecord:
             )
             for stage in stages
         ),
-        carried=network.carried,
+        takes=network.takes,
         accumulate_logits=network.accumulate_logits,
         image_dtype=dtype_name(image_dtype(stages)),
     )

@@ -1,10 +1,11 @@
 """Build the multi-stage network of a plan: S modules made of plain dense layers, that any framework runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.network.info import NetworkInfo
@@ -24,7 +25,8 @@ from s2dnas.staged.writer import StageWriter
 class MultiStageNet(StagedNet):
     """The network of a plan. ``stages[j]`` maps images and the earlier features that it reads to logits and features.
 
-    ``carried[j]`` names what is handed from stage j to stage j + 1: (value, stage that computed it). With
+    Features are named by value and the stage that computed them: stage j reads ``takes[j]`` and gives ``gives[j]``, its
+    own features that later stages read; ``carried[j]`` are all those that are needed after it. With
     ``accumulate_logits`` a stage's logits are added to the next one's; they then come first in the carry. ``info`` is
     what else is known.
 
@@ -35,7 +37,7 @@ class MultiStageNet(StagedNet):
     def __init__(
         self,
         stages: Sequence[nn.Module],
-        carried: Sequence[tuple[Key, ...]],
+        takes: Sequence[Sequence[Key]],
         info: NetworkInfo,
         *,
         accumulate_logits: bool = False,
@@ -43,7 +45,8 @@ class MultiStageNet(StagedNet):
         super().__init__()
         self.accumulate_logits = accumulate_logits
         self.stages = nn.ModuleList(stages)
-        self.carried = tuple(carried)
+        self.takes = tuple(map(tuple, takes))
+        self.gives, self.carried = _given(self.takes), _carried(self.takes)
         self.info, self.macs = info, info.macs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,8 +61,11 @@ class MultiStageNet(StagedNet):
     def stage(self, index: int, x: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
         """Run one stage on images (N, C, H, W) and what earlier stages handed on."""
         sums = int(self.accumulate_logits)
-        logits, handed_on = self.stages[index](x, *carry[sums:])
+        known = dict(zip(self.carried[index - 1], carry[sums:], strict=True)) if index else {}
+        logits, given = self.stages[index](x, *(known[key] for key in self.takes[index]))
         logits = sum(carry[:sums], logits)
+        known.update(zip(self.gives[index], given, strict=True))
+        handed_on = tuple(known[key] for key in self.carried[index])
         return logits, (logits, *handed_on) if self.accumulate_logits else handed_on
 
     def get_extra_state(self) -> Tensor:
@@ -82,14 +88,14 @@ def build(
     parts = Parts(graph, stage_of_units(graph, plan))
     writers = [StageWriter(parts, plan, weights, index) for index in range(plan.num_stages)]
     logits = [write_stage(writer) for writer in writers]
-    carried = [_carried(writers, index) for index in range(plan.num_stages)]
-    received = [(), *carried]
-    stages = [
-        writer.out.finish(logits[index], received[index], _hand_on(writer, carried[index]), f"Stage{index + 1}")
-        for index, writer in enumerate(writers)
-    ]
+    stages: list[nn.Module] = []
+    takes: list[tuple[Key, ...]] = []
+    for writer in reversed(writers):  # what a stage gives is what later ones take
+        given = [writer.packed(name) for name, _ in _of_stage(writer.index, takes)]
+        stages.insert(0, writer.out.finish(logits[writer.index], given, f"Stage{writer.index + 1}"))
+        takes.insert(0, tuple(writer.out.inputs))
     device = next(iter(weights.heads[0].values())).device
-    return MultiStageNet(stages, carried, _info(graph, plan), accumulate_logits=accumulate_logits).eval().to(device)
+    return MultiStageNet(stages, takes, _info(graph, plan), accumulate_logits=accumulate_logits).eval().to(device)
 
 
 def _info(graph: ChannelGraph, plan: Plan) -> NetworkInfo:
@@ -103,12 +109,16 @@ def _info(graph: ChannelGraph, plan: Plan) -> NetworkInfo:
     )
 
 
-def _carried(writers: Sequence[StageWriter], index: int) -> tuple[Key, ...]:
-    """What later stages read of this stage and the ones before it."""
-    read_later = {key: None for writer in writers[index + 1 :] for key in writer.out.inputs if key[1] <= index}
-    return tuple(read_later)
+def _given(takes: Sequence[Sequence[Key]]) -> tuple[tuple[Key, ...], ...]:
+    """What each stage gives: of its own features, those that later stages take."""
+    return tuple(_of_stage(index, takes[index + 1 :]) for index in range(len(takes)))
 
 
-def _hand_on(writer: StageWriter, keys: Sequence[Key]) -> list[fx.Node]:
-    """The nodes behind keys: what the stage computed itself, or takes from its own carry to pass on."""
-    return [writer.packed(name) if stage == writer.index else writer.out.input(name, stage) for name, stage in keys]
+def _carried(takes: Sequence[Sequence[Key]]) -> tuple[tuple[Key, ...], ...]:
+    """What is needed after each stage, of its own features and of those of the stages before it."""
+    later = [dict.fromkeys(chain.from_iterable(takes[index + 1 :])) for index in range(len(takes))]
+    return tuple(tuple(key for key in keys if key[1] <= index) for index, keys in enumerate(later))
+
+
+def _of_stage(index: int, takes: Iterable[Sequence[Key]]) -> tuple[Key, ...]:
+    return tuple(dict.fromkeys(key for key in chain.from_iterable(takes) if key[1] == index))

@@ -9,7 +9,7 @@ from s2dnas.staged.codec import graph_from_plain, graph_to_plain
 
 
 class Stage(fx.GraphModule):
-    """Images (N, C, H, W) and what earlier stages handed on, to logits (N, K) and what is handed on.
+    """Images (N, C, H, W) and the features of earlier stages that it reads, to logits (N, K) and features of its own.
 
     A plain GraphModule is pickled as code, which is then traced anew: that would fix whether it trains, and take its
     own functions apart. A stage is pickled as its nodes, beside its tensors and its mode.

@@ -83,17 +83,17 @@ class StageGraph:
         """N, read from the image when the stage runs."""
         return self.call(torch.ops.aten.sym_size.int, self.image, 0)
 
-    def finish(self, logits: fx.Node, received: Sequence[Key], handed: Sequence[fx.Node], name: str) -> Stage:
-        """A module from the image and the carry, in order, to the logits and the next carry."""
-        with self.graph.inserting_after(self.image):
-            for key in reversed(received):
-                placeholder = self.graph.placeholder(f"{key[0]}_from_{key[1] + 1}")
-                used = self.inputs[key]
-                used.replace_all_uses_with(placeholder)
-                handed = [placeholder if node is used else node for node in handed]
-                self.graph.erase_node(used)
-        self.graph.output((logits, tuple(handed)))
+    def finish(self, logits: fx.Node, given: Sequence[fx.Node], name: str) -> Stage:
+        """A module from the image and ``inputs``, in order, to the logits and what is given to later stages.
+
+        Inputs that nothing reads are dropped.
+        """
+        self.graph.output((logits, tuple(given)))
         self.graph.eliminate_dead_code()
+        for key, placeholder in list(self.inputs.items()):
+            if not placeholder.users:
+                self.graph.erase_node(placeholder)
+                del self.inputs[key]
         return Stage(self.root, self.graph, name)
 
     def _mode(self) -> fx.Node:
