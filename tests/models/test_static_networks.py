@@ -38,6 +38,15 @@ def test_size_and_cost_are_the_published_ones(name: str, parameters: float, macs
     assert count_macs(model, torch.zeros(1, 3, 32, 32)) == pytest.approx(macs, rel=0.001)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "macs"), [("resnet18", 11.69e6, 1.814e9), ("resnet50", 25.56e6, 4.089e9)]
+)
+def test_size_and_cost_of_imagenet_networks_are_the_published_ones(name: str, parameters: float, macs: float) -> None:
+    model = create_model(name, num_classes=1000)
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(parameters, rel=0.001)
+    assert count_macs(model, torch.zeros(1, 3, 224, 224)) == pytest.approx(macs, rel=0.001)
+
+
 def test_resnet20_has_the_names_of_published_checkpoints() -> None:
     shapes = {name: tuple(p.shape) for name, p in create_model("resnet20", num_classes=10).named_parameters()}
     published = {

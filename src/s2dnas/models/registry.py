@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from s2dnas.errors import ModelError, nearest
+from s2dnas.models.imagenet_resnet import resnet18, resnet50
 from s2dnas.models.mobilenet import mobilenet_v2
 from s2dnas.models.resnet import resnet20, resnet32, resnet56, resnet110
 from s2dnas.models.user import build_from_file
@@ -18,6 +19,8 @@ MODELS: dict[str, Builder] = {
     "resnet32": resnet32,
     "resnet56": resnet56,
     "resnet110": resnet110,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
     "vgg16_bn": vgg16_bn,
     "mobilenet_v2": mobilenet_v2,
 }
