@@ -8,7 +8,7 @@ from nets import NETS
 from oracle import error, random_plan, subject, tiny
 from s2dnas.errors import SettingsError
 from s2dnas.staged.build import MultiStageNet, build
-from s2dnas.staged.flat import IMAGE, LOGITS, FlatStage, stage_modules
+from s2dnas.staged.flat import IMAGE, FlatStage, logits_name, stage_modules
 
 EVERY_NET = pytest.mark.parametrize("name", NETS)
 
@@ -24,9 +24,9 @@ def run(stages: tuple[FlatStage, ...], images: Tensor) -> Tensor:
     known = {IMAGE: images}
     logits = []
     with torch.no_grad():
-        for stage in stages:
+        for index, stage in enumerate(stages):
             known |= zip(stage.outputs, stage(*(known[name] for name in stage.inputs)), strict=True)
-            logits.append(known[LOGITS])
+            logits.append(known[logits_name(index)])
     return torch.stack(logits)
 
 

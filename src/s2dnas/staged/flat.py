@@ -15,7 +15,7 @@ from s2dnas.staged.folding import fold_norms
 from s2dnas.staged.stage import Stage
 from s2dnas.staged.stage_graph import Key
 
-IMAGE, LOGITS = "image", "logits"
+IMAGE = "image"
 
 _ONLY_IN_TRAINING = {
     f"aten.{name}" for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
@@ -27,7 +27,8 @@ _OF_SIZES = {"aten.sym_size", "aten.new_zeros", "aten.new_full", "device_of"}
 class FlatStage(fx.GraphModule):
     """One stage, for inference alone: tensors named ``inputs`` to a tuple of tensors named ``outputs``, logits first.
 
-    ``image`` is among the inputs of a stage that reads it; features are named by ``feature_name``.
+    ``image`` is among the inputs of a stage that reads it, ``logits_1`` among those of a second stage that adds to the
+    logits of the first; features are named by ``feature_name``.
     """
 
     inputs: tuple[str, ...]
@@ -53,8 +54,8 @@ def feature_name(key: Key) -> str:
 
 
 def logits_name(index: int) -> str:
-    """Under which name the summed logits of a stage reach the next one; no feature is called so."""
-    return f"{LOGITS}_{index + 1}"
+    """``logits_1`` for the first stage, ``index`` 0; no feature is called so."""
+    return f"logits_{index + 1}"
 
 
 def _flat(network: MultiStageNet, index: int, *, fold: bool) -> FlatStage:
@@ -62,14 +63,9 @@ def _flat(network: MultiStageNet, index: int, *, fold: bool) -> FlatStage:
     graph, output = stage.graph, stage.graph.output_node()
     logits, given = cast(tuple[Any, Sequence[fx.Node]], output.args[0])
     inputs = [IMAGE, *map(feature_name, network.takes[index])]
-    outputs = [LOGITS, *map(feature_name, network.gives[index])]
-    if network.accumulate_logits:
-        if index:
-            logits = _added(graph, output, logits, logits_name(index - 1))
-            inputs.append(logits_name(index - 1))
-        if index + 1 < network.num_stages:
-            given = [*given, logits]
-            outputs.append(logits_name(index))
+    if network.accumulate_logits and index:
+        logits = _added(graph, output, logits, logits_name(index - 1))
+        inputs.append(logits_name(index - 1))
     output.args = ((logits, *given),)
     _for_inference(graph)
     if len(inputs) > 1 and _drop_image(graph):
@@ -78,8 +74,9 @@ def _flat(network: MultiStageNet, index: int, *, fold: bool) -> FlatStage:
     if fold:
         fold_norms(root, graph)
     graph.eliminate_dead_code()
-    flat = FlatStage(root, graph, f"Stage{index + 1}")
-    flat.inputs, flat.outputs = tuple(inputs), tuple(outputs)
+    flat = FlatStage(root, graph, f"Stage{index + 1}").eval()
+    flat.inputs = tuple(inputs)
+    flat.outputs = (logits_name(index), *map(feature_name, network.gives[index]))
     return flat
 
 
