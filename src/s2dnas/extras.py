@@ -7,6 +7,8 @@ from s2dnas.errors import S2dnasError
 _PARTS = {
     "cli": ("the command line", ("rich", "typer")),
     "data": ("loading and augmenting data", ("PIL", "datasets", "huggingface_hub", "kornia", "sklearn")),
+    "export": ("exporting a network", ("onnx", "onnxruntime", "onnxscript")),
+    "runtime": ("running a bundle", ("onnxruntime",)),
     "report": ("a report with plots", ("PIL", "jinja2", "markupsafe", "matplotlib")),
 }
 """Of each extra of pyproject.toml: the part that it is for, and the modules that it brings."""

@@ -8,7 +8,8 @@ from nets import NETS
 from oracle import error, random_plan, subject, tiny
 from s2dnas.errors import SettingsError
 from s2dnas.staged.build import MultiStageNet, build
-from s2dnas.staged.flat import IMAGE, FlatStage, logits_name, stage_modules
+from s2dnas.staged.flat import FlatStage, stage_modules
+from s2dnas.values import IMAGE, logits_name
 
 EVERY_NET = pytest.mark.parametrize("name", NETS)
 

@@ -13,9 +13,7 @@ from s2dnas.staged.build import MultiStageNet
 from s2dnas.staged.flat_layers import with_layers
 from s2dnas.staged.folding import fold_norms
 from s2dnas.staged.stage import Stage
-from s2dnas.staged.stage_graph import Key
-
-IMAGE = "image"
+from s2dnas.values import IMAGE, feature_name, logits_name
 
 _ONLY_IN_TRAINING = {
     f"aten.{name}" for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
@@ -47,22 +45,11 @@ def stage_modules(network: MultiStageNet, *, fold: bool = False) -> tuple[FlatSt
     return tuple(_flat(network, index, fold=fold) for index in range(network.num_stages))
 
 
-def feature_name(key: Key) -> str:
-    """``relu_3/1``: the part of the value ``relu_3`` that the first stage computed."""
-    value, stage = key
-    return f"{value}/{stage + 1}"
-
-
-def logits_name(index: int) -> str:
-    """``logits_1`` for the first stage, ``index`` 0; no feature is called so."""
-    return f"logits_{index + 1}"
-
-
 def _flat(network: MultiStageNet, index: int, *, fold: bool) -> FlatStage:
     stage = cast(Stage, copy.deepcopy(network.stages[index]).eval())
     graph, output = stage.graph, stage.graph.output_node()
     logits, given = cast(tuple[Any, Sequence[fx.Node]], output.args[0])
-    inputs = [IMAGE, *map(feature_name, network.takes[index])]
+    inputs = [IMAGE, *(feature_name(*key) for key in network.takes[index])]
     if network.accumulate_logits and index:
         logits = _added(graph, output, logits, logits_name(index - 1))
         inputs.append(logits_name(index - 1))
@@ -76,7 +63,7 @@ def _flat(network: MultiStageNet, index: int, *, fold: bool) -> FlatStage:
     graph.eliminate_dead_code()
     flat = FlatStage(root, graph, f"Stage{index + 1}").eval()
     flat.inputs = tuple(inputs)
-    flat.outputs = (logits_name(index), *map(feature_name, network.gives[index]))
+    flat.outputs = (logits_name(index), *(feature_name(*key) for key in network.gives[index]))
     return flat
 
 

@@ -1,0 +1,151 @@
+"""Write a network and its exit rules as a bundle."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from s2dnas.artifacts import replacing, write_json
+from s2dnas.errors import SettingsError
+from s2dnas.exits import ExitRule
+from s2dnas.exits.scoring import to_plain
+from s2dnas.export.onnx_graph import OPSET, onnx_graph
+from s2dnas.export.scored_stage import ScoredStage, scored_stages
+from s2dnas.network.info import NetworkInfo
+from s2dnas.runtime.bundle import Bundle
+from s2dnas.runtime.manifest import BUNDLE, MANIFEST_FILE, GraphFile, Manifest, PointRecord, StageFile, ValueRecord
+from s2dnas.saving.fitting import image_dtype
+from s2dnas.staged.build import MultiStageNet
+from s2dnas.values import IMAGE, logits_name
+from s2dnas.version import __version__
+
+if TYPE_CHECKING:
+    import onnx
+
+_log = logging.getLogger(__name__)
+
+
+def export(
+    network: MultiStageNet,
+    rules: ExitRule | Mapping[str, ExitRule],
+    folder: Path | str,
+    *,
+    static: MultiStageNet | None = None,
+    traced: bool = False,
+) -> Bundle:
+    """Write a network as ONNX files that run without PyTorch, with its operating points, into a folder.
+
+    ``static`` is the network that was divided, as one stage (``Network.static``), for whoever compares the two.
+    ``traced`` as in ``onnx_graph``. What the folder held stays usable until all is written.
+
+    Raises SettingsError if there is no rule, one is made for other stages, or the network does not take float32 images; ModelError if PyTorch cannot export a stage.
+    """
+    points = {"default": rules} if isinstance(rules, ExitRule) else dict(rules)
+    _refuse_unfit(network, points)
+    scorings = list(dict.fromkeys(rule.confidence for rule in points.values()))
+    stages, folder = scored_stages(network, scorings), Path(folder)
+    values = example_values(stages, network.info)
+    graphs = [
+        onnx_graph(stage, [values[name] for name in stage.inputs], stage.inputs, stage.outputs, traced=traced)
+        for stage in stages
+    ]
+    files = [_write_stage(folder, *each) for each in zip(stages, graphs, network.macs, strict=True)]
+    manifest = Manifest(
+        versions={"s2dnas": __version__, "torch": str(torch.__version__), "onnx": version("onnx")},
+        opset=OPSET,
+        precision="float32",
+        **_described(network.info),
+        stages=tuple(files),
+        single=None,
+        static=None if static is None else _write_static(folder, static, traced),
+        values=_value_records(files, values),
+        scorings=tuple(to_plain(scoring) for scoring in scorings),
+        points={
+            name: PointRecord(scoring=scorings.index(rule.confidence), thresholds=rule.thresholds)
+            for name, rule in points.items()
+        },
+    )
+    write_json(folder / MANIFEST_FILE, BUNDLE, manifest.model_dump(mode="json"))
+    _sweep(folder, {file.file for file in manifest.files})
+    _log.info("exported to %s: %d stages", folder, len(files))
+    return Bundle(folder, manifest)
+
+
+def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str, Tensor]:
+    """Every value that stages exchange, by name, for two random images."""
+    generator = torch.Generator().manual_seed(0)
+    values = {IMAGE: torch.randn(2, *info.image_shape, generator=generator)}
+    with torch.no_grad():
+        for stage in stages:
+            values |= zip(stage.outputs, stage(*(values[name] for name in stage.inputs)), strict=True)
+    return values
+
+
+def write_graph(folder: Path, stem: str, graph: "onnx.ModelProto", macs: float) -> GraphFile:
+    """Write a graph under a name that tells its content, so that a manifest never names another one."""
+    content = graph.SerializeToString()
+    digest = hashlib.sha256(content).hexdigest()
+    file = GraphFile(file=f"{stem}-{digest[:16]}.onnx", sha256=digest, macs=macs)
+    with replacing(folder / file.file) as temporary:
+        temporary.write_bytes(content)
+    return file
+
+
+def _write_stage(folder: Path, stage: ScoredStage, graph: "onnx.ModelProto", macs: float) -> StageFile:
+    written = write_graph(folder, f"stage{stage.index + 1}", graph, macs)
+    gives = tuple(name for name in stage.flat.outputs if name != logits_name(stage.index))
+    return StageFile(**dict(written), reads_image=stage.reads_image, takes=stage.takes, gives=gives)
+
+
+def _write_static(folder: Path, static: MultiStageNet, traced: bool) -> GraphFile:
+    (stage,) = scored_stages(static, ())
+    example = torch.zeros(2, *static.info.image_shape)
+    graph = onnx_graph(stage, [example], stage.inputs, stage.outputs, traced=traced)
+    return write_graph(folder, "static", graph, static.macs[0])
+
+
+def _value_records(files: Sequence[StageFile], values: Mapping[str, Tensor]) -> dict[str, ValueRecord]:
+    taken = dict.fromkeys(name for file in files for name in file.takes)
+    return {
+        name: ValueRecord(shape=tuple(values[name].shape[1:]), dtype=str(values[name].dtype).removeprefix("torch."))
+        for name in taken
+    }
+
+
+def _described(info: NetworkInfo) -> dict[str, Any]:
+    return {
+        "image_shape": info.image_shape,
+        "image_dtype": "float32",
+        "layout": "NCHW",
+        "normalisation": info.normalisation,
+        "num_classes": info.num_classes,
+        "class_names": info.class_names,
+        "fingerprint": info.fingerprint,
+        "static_macs": info.static_macs,
+    }
+
+
+def _refuse_unfit(network: MultiStageNet, points: Mapping[str, ExitRule]) -> None:
+    if not points:
+        raise SettingsError("there is no exit rule to export; give one by s2dnas.calibrate")
+    for name, rule in points.items():
+        if rule.num_stages != network.num_stages:
+            raise SettingsError(
+                f"the exit rule {name!r} has {rule.num_stages} stages, the network {network.num_stages}; "
+                "calibrate it again"
+            )
+    if (dtype := image_dtype(network.stages)) != torch.float32:
+        raise SettingsError(f"the network takes images of {dtype}, runtimes take float32; export network.float()")
+
+
+def _sweep(folder: Path, current: set[str]) -> None:
+    """Remove graphs that the manifest does not name, and what a killed export has left."""
+    for pattern in ("stage*-*.onnx", "static-*.onnx", "single-*.onnx", ".*.onnx.*.part"):
+        for path in folder.glob(pattern):
+            if path.name not in current:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,23 @@
+"""The names of the values that stages exchange, wherever they run."""
+
+IMAGE = "image"
+
+
+def feature_name(value: str, index: int) -> str:
+    """``relu_3/1``: the part of the value ``relu_3`` that the first stage, ``index`` 0, computed."""
+    return f"{value}/{index + 1}"
+
+
+def logits_name(index: int) -> str:
+    """``logits_1``: the logits (N, K) of the first stage. No feature is called so."""
+    return f"logits_{index + 1}"
+
+
+def score_name(index: int, scoring: int) -> str:
+    """``score_1_by_1``: how sure the first stage is, (N,), by the first of several scorings."""
+    return f"score_{index + 1}_by_{scoring + 1}"
+
+
+def label_name(index: int, scoring: int) -> str:
+    """``label_1_by_1``: what it then answers, (N,)."""
+    return f"label_{index + 1}_by_{scoring + 1}"
