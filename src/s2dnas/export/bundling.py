@@ -43,7 +43,8 @@ def export(
     ``static`` is the network that was divided, as one stage (``Network.static``), for whoever compares the two.
     ``traced`` as in ``onnx_graph``. What the folder held stays usable until all is written.
 
-    Raises SettingsError if there is no rule, one is made for other stages, or the network does not take float32 images; ModelError if PyTorch cannot export a stage.
+    Raises SettingsError if there is no rule, one is made for other stages, or the network does not take float32 images;
+    ModelError if PyTorch cannot export a stage.
     """
     points = {"default": rules} if isinstance(rules, ExitRule) else dict(rules)
     _refuse_unfit(network, points)

@@ -40,11 +40,10 @@ def onnx_graph(
 
     write = _traced if traced else _exported
     try:
-        with _quiet(), torch.no_grad():
-            with TemporaryDirectory() as folder:
-                path = Path(folder) / "graph.onnx"
-                write(module, path, tuple(example), list(inputs), list(outputs))
-                graph = onnx.load(path)
+        with _quiet(), torch.no_grad(), TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.onnx"
+            write(module, path, tuple(example), list(inputs), list(outputs))
+            graph = onnx.load(path)
     except Exception as error:  # exporters raise what they like
         raise ModelError(
             f"PyTorch {torch.__version__} cannot export a stage to ONNX ({failure(error)}); "
