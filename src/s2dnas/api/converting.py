@@ -98,7 +98,7 @@ def convert(
     network = wide.net.build(student)
     rule = calibrate(network, Part(held_out, 1, 2), budget=budget)
     if wide.folder is not None:
-        save(network, {f"macs <= {budget:.0%} of static": rule}, wide.folder / "network")
+        save(network, {f"macs <= {budget:.0%} of static": rule}, wide.folder / "network", static=net.static())
     return Converted(network, rule, plan)
 
 

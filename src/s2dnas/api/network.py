@@ -86,6 +86,10 @@ class Network:
             raise SettingsError("the masked network was made from another network; build it with the one it came from")
         return build(self.graph, student.plan, student.weights(), accumulate_logits=student.accumulate_logits)
 
+    def static(self) -> MultiStageNet:
+        """The network that was given, as a staged network of one stage: to save and export beside a dynamic one."""
+        return build(self.graph, Plan(1, {}, {}))
+
     def evaluator(
         self,
         images: Tensor,

@@ -3,39 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from s2dnas.cli.file_answer import FileAnswer
 from s2dnas.data.decode import decode_for
 from s2dnas.data.normalise import ChannelStats, normalise
-from s2dnas.errors import DataError, SettingsError, nearest
+from s2dnas.errors import SettingsError, nearest
 from s2dnas.exits import ExitRule
 from s2dnas.saving.fitting import image_dtype
 from s2dnas.saving.loading import load
 from s2dnas.staged.build import MultiStageNet
-
-
-@dataclass(frozen=True)
-class FileAnswer:
-    """The answer for one file: a class, by number and name, a score in [0, 1], and the stage, from 1, that gave it."""
-
-    file: str
-    label: int
-    class_name: str
-    score: float
-    stage: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON holds them."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "class": self.class_name,
-            "score": self.score,
-            "stage": self.stage,
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +63,3 @@ class Answering:
 
 def _encoded(file: Path) -> Mapping[str, str]:
     return {"path": str(file)}
-
-
-def require_files(paths: Sequence[Path]) -> None:
-    """Raise DataError, which names it, if one of the paths is not that of a file."""
-    for path in paths:
-        if path.is_dir():
-            raise DataError(f"{path} is a folder; give the files in it, such as {path}/*.png")
-        if not path.is_file():
-            raise DataError(f"{path} does not exist; give the paths of image files")

@@ -1,4 +1,4 @@
-"""The command that answers images with a saved network."""
+"""The command that answers images with a saved network or a bundle."""
 
 import json
 from collections.abc import Iterable
@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from s2dnas.cli.app import app, console
+from s2dnas.cli.app import app, console, stderr
 
 if TYPE_CHECKING:
-    from s2dnas.cli.answering import FileAnswer
+    from s2dnas.cli.answering import Answering
+    from s2dnas.cli.bundle_answering import BundleAnswering
+    from s2dnas.cli.file_answer import FileAnswer
 
 
 @app.command("predict")
 def predict_command(
-    folder: Annotated[Path, typer.Argument(help="A saved network: RUN/network, or what s2dnas.save wrote.")],
+    folder: Annotated[Path, typer.Argument(help="A bundle, or a saved network: RUN/network.")],
     images: Annotated[list[Path], typer.Argument(help="Image files of any size.")],
     *,
     point: Annotated[str | None, typer.Option(help="An operating point of the network; its first if left out.")] = None,
@@ -28,16 +31,30 @@ def predict_command(
 
     Example: s2dnas predict runs/digits/network photos/*.png
     """
-    from s2dnas.cli.answering import Answering, require_files
+    from s2dnas.cli.file_answer import require_files
 
     require_files(images)
-    answering = Answering.opened(folder, point)
-    found = answering.answer(images, batch)
+    answering = _opened(folder, point)
+    answers = answering.answer(images, batch)
+    found = track(answers, "predict", len(images), console=stderr, transient=True, disable=not stderr.is_terminal)
     if as_json:
         for answer in found:
             typer.echo(json.dumps(answer.to_dict()))
     else:
         console.print(_table(answering.point, found))
+
+
+def _opened(folder: Path, point: str | None) -> "Answering | BundleAnswering":
+    """A bundle needs no torch, which then is not imported."""
+    from s2dnas.runtime.manifest import MANIFEST_FILE
+
+    if (folder / MANIFEST_FILE).exists():
+        from s2dnas.cli.bundle_answering import BundleAnswering
+
+        return BundleAnswering.opened(folder, point)
+    from s2dnas.cli.answering import Answering
+
+    return Answering.opened(folder, point)
 
 
 def _table(point: str, found: Iterable["FileAnswer"]) -> Table:

@@ -20,6 +20,7 @@ from s2dnas.network.info import NetworkInfo
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.manifest import BUNDLE, MANIFEST_FILE, GraphFile, Manifest, PointRecord, StageFile, ValueRecord
 from s2dnas.saving.fitting import image_dtype
+from s2dnas.saving.writing import by_point, refuse_rules_of_others
 from s2dnas.staged.build import MultiStageNet
 from s2dnas.values import IMAGE, logits_name
 from s2dnas.version import __version__
@@ -46,7 +47,7 @@ def export(
     Raises SettingsError if there is no rule, one is made for other stages, or the network does not take float32 images;
     ModelError if PyTorch cannot export a stage.
     """
-    points = {"default": rules} if isinstance(rules, ExitRule) else dict(rules)
+    points = by_point(rules)
     _refuse_unfit(network, points)
     scorings = list(dict.fromkeys(rule.confidence for rule in points.values()))
     stages, folder = scored_stages(network, scorings), Path(folder)
@@ -134,12 +135,7 @@ def _described(info: NetworkInfo) -> dict[str, Any]:
 def _refuse_unfit(network: MultiStageNet, points: Mapping[str, ExitRule]) -> None:
     if not points:
         raise SettingsError("there is no exit rule to export; give one by s2dnas.calibrate")
-    for name, rule in points.items():
-        if rule.num_stages != network.num_stages:
-            raise SettingsError(
-                f"the exit rule {name!r} has {rule.num_stages} stages, the network {network.num_stages}; "
-                "calibrate it again"
-            )
+    refuse_rules_of_others(points, network.num_stages)
     if (dtype := image_dtype(network.stages)) != torch.float32:
         raise SettingsError(f"the network takes images of {dtype}, runtimes take float32; export network.float()")
 

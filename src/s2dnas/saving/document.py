@@ -12,6 +12,7 @@ from s2dnas.records import Record
 from s2dnas.space.plan import Plan
 
 NETWORK_FILE = "network.json"
+STATIC_FOLDER = "static"
 KIND = "network"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from s2dnas.artifacts import read_json
 from s2dnas.errors import ArtifactError, ModelError, S2dnasError
 from s2dnas.exits import ExitRule
-from s2dnas.saving.document import KIND, NETWORK_FILE, SavedNetwork, StageRecord, WeightsRecord, digest_of
+from s2dnas.saving.document import (
+    KIND,
+    NETWORK_FILE,
+    STATIC_FOLDER,
+    SavedNetwork,
+    StageRecord,
+    WeightsRecord,
+    digest_of,
+)
 from s2dnas.saving.fitting import refuse_unfit
 from s2dnas.saving.tensors import from_bytes
 from s2dnas.staged.build import MultiStageNet
@@ -56,6 +64,12 @@ def load(folder: Path | str) -> tuple[MultiStageNet, dict[str, ExitRule]]:
         ).eval()
         refuse_unfit(network, _dtype(saved.program.image_dtype))
     return network, rules
+
+
+def load_static(folder: Path | str) -> MultiStageNet | None:
+    """The static network that was saved beside a network, as one stage; None if there is none. Raises as ``load``."""
+    inner = Path(folder) / STATIC_FOLDER
+    return load(inner)[0] if inner.is_dir() else None
 
 
 @contextmanager

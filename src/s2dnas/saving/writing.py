@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import torch
 from s2dnas.artifacts import replacing, write_json
 from s2dnas.errors import SettingsError
 from s2dnas.exits import ExitRule
+from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.network.info import NetworkInfo
 from s2dnas.saving.document import (
     KIND,
     NETWORK_FILE,
+    STATIC_FOLDER,
     InfoRecord,
     ProgramRecord,
     SavedNetwork,
@@ -43,11 +46,14 @@ def save(
     *,
     class_names: Sequence[str] | None = None,
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    static: MultiStageNet | None = None,
 ) -> None:
     """Write a network and its exit rules, by operating point, into a folder that ``load`` reads anywhere.
 
-    ``class_names`` (K,) and ``normalisation``, mean and std (C,) of pixel values from 0 to 1, are kept beside it where
-    they are given; otherwise those of ``network.info`` are. What the folder held stays readable until all is written.
+    ``static`` is the network that was divided (``Network.static``), for whoever compares the two; it is saved in the
+    folder ``static`` within. ``class_names`` (K,) and ``normalisation``, mean and std (C,) of pixel values from 0 to 1,
+    are kept beside it where they are given; otherwise those of ``network.info`` are. What the folder held stays
+    readable until all is written.
 
     Raises SettingsError if something given does not fit the network or ``folder`` is a file, ModelError if a call has
     no name to be saved by, ArtifactError if the network does not run on images of its shape.
@@ -55,8 +61,8 @@ def save(
     stages, folder = _stages(network), Path(folder)
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder} is a file; give the path of a folder")
-    points = {ONLY_POINT: rules} if isinstance(rules, ExitRule) else dict(rules)
-    _refuse_rules_of_others(points, network.num_stages)
+    points = by_point(rules)
+    refuse_rules_of_others(points, network.num_stages)
     info = _with_data(network.info, class_names, normalisation)
     refuse_unfit(network, image_dtype(stages))
     weights = to_bytes(stages)
@@ -65,6 +71,7 @@ def save(
     document = _document(info, points, file, _program(network, stages))
     with replacing(folder / file.file) as temporary:
         temporary.write_bytes(weights)
+    _save_static(static, folder, info)
     write_json(folder / NETWORK_FILE, KIND, document)
     _sweep(folder, file.file)
     _log.info("saved to %s: %d stages, %.1f MB", folder, network.num_stages, len(weights) / 1e6)
@@ -122,12 +129,27 @@ def _with_data(
     return info
 
 
-def _refuse_rules_of_others(points: Mapping[str, ExitRule], num_stages: int) -> None:
+def by_point(rules: ExitRule | Mapping[str, ExitRule]) -> dict[str, ExitRule]:
+    """Rules by operating point; one alone is called ``ONLY_POINT``."""
+    return {ONLY_POINT: rules} if isinstance(rules, ExitRule) else dict(rules)
+
+
+def refuse_rules_of_others(points: Mapping[str, ExitRule], num_stages: int) -> None:
+    """Raise SettingsError, which names the rule, unless all are made for that many stages."""
     for name, rule in points.items():
         if rule.num_stages != num_stages:
             raise SettingsError(
                 f"the exit rule {name!r} has {rule.num_stages} stages, the network {num_stages}; calibrate it again"
             )
+
+
+def _save_static(static: MultiStageNet | None, folder: Path, info: NetworkInfo) -> None:
+    """Before the document is written, so that a folder whose save was killed has the static network of the other."""
+    if static is None:
+        shutil.rmtree(folder / STATIC_FOLDER, ignore_errors=True)
+        return
+    one = {ONLY_POINT: ExitRule(DEFAULT_CONFIDENCE, ())}
+    save(static, one, folder / STATIC_FOLDER, class_names=info.class_names, normalisation=info.normalisation)
 
 
 def _sweep(folder: Path, current: str) -> None:
