@@ -50,6 +50,10 @@ def test_a_bundle_is_made_beside_the_network(folder: Path) -> None:
     assert manifest.class_names == ("cat", "dog", "owl")
     assert manifest.static is not None
     assert manifest.static.macs == manifest.static_macs
+    for file in (*manifest.stages, manifest.static):
+        times = file.milliseconds["onnxruntime"]
+        assert set(times) == {1, 64}
+        assert all(each > 0 for each in times.values())
 
 
 def predicted(

@@ -1,12 +1,16 @@
 """The command that turns a saved network into a bundle."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from s2dnas.cli.app import app, console
 from s2dnas.extras import require_extra
+
+if TYPE_CHECKING:
+    from s2dnas.runtime import Bundle
 
 
 @app.command("export")
@@ -15,6 +19,9 @@ def export_command(
     *,
     out: Annotated[
         Path | None, typer.Option(help="The bundle's folder; 'bundle' beside the network's if left out.")
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Measure how long batches of these sizes take here: 1 and 64.")
     ] = None,
 ) -> None:
     """Write a saved network as ONNX files that run without PyTorch, for `predict`, `bench`, `serve` and onnxruntime.
@@ -28,7 +35,22 @@ def export_command(
     found, rules = load(network)
     folder = network.parent / "bundle" if out is None else out
     with console.status(f"exporting {found.num_stages} stages"):
-        bundle = export(found, rules, folder, static=load_static(network))
-    for file in bundle.manifest.files:
-        console.print(f"{file.file}: {(folder / file.file).stat().st_size / 1e6:.1f} MB", soft_wrap=True)
+        bundle = export(found, rules, folder, static=load_static(network), timed=batch or [1, 64])
+    console.print(_table(bundle))
     console.print(f"bundle: {folder}, for 's2dnas predict' and s2dnas.runtime.Session", soft_wrap=True)
+
+
+def _table(bundle: "Bundle") -> Table:
+    """Each file, how large it is, and how long a batch takes."""
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("file", overflow="fold")
+    table.add_column("MB", justify="right")
+    times = bundle.manifest.stages[0].milliseconds
+    for engine, found in times.items():
+        for batch in found:
+            table.add_column(f"ms for {batch}\n{engine}", justify="right")
+    for file in bundle.manifest.files:
+        size = (bundle.folder / file.file).stat().st_size / 1e6
+        milliseconds = [each for found in file.milliseconds.values() for each in found.values()]
+        table.add_row(file.file, f"{size:.1f}", *(f"{each:.2f}" for each in milliseconds))
+    return table

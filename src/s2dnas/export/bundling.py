@@ -16,6 +16,7 @@ from s2dnas.exits import ExitRule
 from s2dnas.exits.scoring import to_plain
 from s2dnas.export.onnx_graph import OPSET, onnx_graph
 from s2dnas.export.scored_stage import ScoredStage, scored_stages
+from s2dnas.export.timed import with_milliseconds
 from s2dnas.network.info import NetworkInfo
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.manifest import BUNDLE, MANIFEST_FILE, GraphFile, Manifest, PointRecord, StageFile, ValueRecord
@@ -37,12 +38,14 @@ def export(
     folder: Path | str,
     *,
     static: MultiStageNet | None = None,
+    timed: Sequence[int] = (),
     traced: bool = False,
 ) -> Bundle:
     """Write a network as ONNX files that run without PyTorch, with its operating points, into a folder.
 
     ``static`` is the network that was divided, as one stage (``Network.static``), for whoever compares the two.
-    ``traced`` as in ``onnx_graph``. What the folder held stays usable until all is written.
+    For each size of a batch in ``timed``, the time that stages take here is measured and kept. ``traced`` as in
+    ``onnx_graph``. What the folder held stays usable until all is written.
 
     Raises SettingsError if there is no rule, one is made for other stages, or the network does not take float32 images;
     ModelError if PyTorch cannot export a stage.
@@ -72,10 +75,11 @@ def export(
             for name, rule in points.items()
         },
     )
-    write_json(folder / MANIFEST_FILE, BUNDLE, manifest.model_dump(mode="json"))
+    bundle = with_milliseconds(Bundle(folder, manifest), timed)
+    write_json(folder / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
     _sweep(folder, {file.file for file in manifest.files})
     _log.info("exported to %s: %d stages", folder, len(files))
-    return Bundle(folder, manifest)
+    return bundle
 
 
 def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str, Tensor]:
