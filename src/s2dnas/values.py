@@ -21,3 +21,10 @@ def score_name(index: int, scoring: int) -> str:
 def label_name(index: int, scoring: int) -> str:
     """``label_1_by_1``: what it then answers, (N,)."""
     return f"label_{index + 1}_by_{scoring + 1}"
+
+
+LIMITS = "thresholds"
+"""What a whole network in one file takes beside the image, if it is given: S - 1 thresholds, float64."""
+
+LABEL, STAGE, SCORE, LOGITS = "label", "stage", "score", "logits"
+"""What it gives per image: the answer, the stage, from 0, that gave it, and how sure it was, (N,); logits (N, K)."""

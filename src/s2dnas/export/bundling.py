@@ -12,10 +12,11 @@ from torch import Tensor
 
 from s2dnas.artifacts import replacing, write_json
 from s2dnas.errors import SettingsError
-from s2dnas.exits import ExitRule
+from s2dnas.exits import AnyScoring, ExitRule
 from s2dnas.exits.scoring import to_plain
 from s2dnas.export.onnx_graph import OPSET, onnx_graph
 from s2dnas.export.scored_stage import ScoredStage, scored_stages
+from s2dnas.export.single_file import single_file
 from s2dnas.export.timed import with_milliseconds
 from s2dnas.network.info import NetworkInfo
 from s2dnas.runtime.bundle import Bundle
@@ -43,6 +44,7 @@ def export(
 ) -> Bundle:
     """Write a network as ONNX files that run without PyTorch, with its operating points, into a folder.
 
+    Beside a file per stage there is a single one (``single_file``), which stops as the first operating point says.
     ``static`` is the network that was divided, as one stage (``Network.static``), for whoever compares the two.
     For each size of a batch in ``timed``, the time that stages take here is measured and kept. ``traced`` as in
     ``onnx_graph``. What the folder held stays usable until all is written.
@@ -55,31 +57,23 @@ def export(
     scorings = list(dict.fromkeys(rule.confidence for rule in points.values()))
     stages, folder = scored_stages(network, scorings), Path(folder)
     values = example_values(stages, network.info)
-    graphs = [
-        onnx_graph(stage, [values[name] for name in stage.inputs], stage.inputs, stage.outputs, traced=traced)
-        for stage in stages
-    ]
+    graphs = _graphs(stages, values, traced)
     files = [_write_stage(folder, *each) for each in zip(stages, graphs, network.macs, strict=True)]
+    records = _point_records(points, scorings)
+    single = single_file(graphs, next(iter(records.values())))
     manifest = Manifest(
         versions={"s2dnas": __version__, "torch": str(torch.__version__), "onnx": version("onnx")},
         opset=OPSET,
         precision="float32",
         **_described(network.info),
         stages=tuple(files),
-        single=None,
+        single=write_graph(folder, "single", single, network.macs[-1]),
         static=None if static is None else _write_static(folder, static, traced),
         values=_value_records(files, values),
         scorings=tuple(to_plain(scoring) for scoring in scorings),
-        points={
-            name: PointRecord(scoring=scorings.index(rule.confidence), thresholds=rule.thresholds)
-            for name, rule in points.items()
-        },
+        points=records,
     )
-    bundle = with_milliseconds(Bundle(folder, manifest), timed)
-    write_json(folder / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
-    _sweep(folder, {file.file for file in manifest.files})
-    _log.info("exported to %s: %d stages", folder, len(files))
-    return bundle
+    return _published(with_milliseconds(Bundle(folder, manifest), timed))
 
 
 def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str, Tensor]:
@@ -90,6 +84,20 @@ def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str
         for stage in stages:
             values |= zip(stage.outputs, stage(*(values[name] for name in stage.inputs)), strict=True)
     return values
+
+
+def _graphs(stages: Sequence[ScoredStage], values: Mapping[str, Tensor], traced: bool) -> "list[onnx.ModelProto]":
+    return [
+        onnx_graph(stage, [values[name] for name in stage.inputs], stage.inputs, stage.outputs, traced=traced)
+        for stage in stages
+    ]
+
+
+def _point_records(points: Mapping[str, ExitRule], scorings: Sequence[AnyScoring]) -> dict[str, PointRecord]:
+    return {
+        name: PointRecord(scoring=scorings.index(rule.confidence), thresholds=rule.thresholds)
+        for name, rule in points.items()
+    }
 
 
 def write_graph(folder: Path, stem: str, graph: "onnx.ModelProto", macs: float) -> GraphFile:
@@ -142,6 +150,14 @@ def _refuse_unfit(network: MultiStageNet, points: Mapping[str, ExitRule]) -> Non
     refuse_rules_of_others(points, network.num_stages)
     if (dtype := image_dtype(network.stages)) != torch.float32:
         raise SettingsError(f"the network takes images of {dtype}, runtimes take float32; export network.float()")
+
+
+def _published(bundle: Bundle) -> Bundle:
+    """From now on the folder is this bundle; until now it was the one before."""
+    write_json(bundle.folder / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
+    _sweep(bundle.folder, {file.file for file in bundle.manifest.files})
+    _log.info("exported to %s: %d stages", bundle.folder, len(bundle.manifest.stages))
+    return bundle
 
 
 def _sweep(folder: Path, current: set[str]) -> None:

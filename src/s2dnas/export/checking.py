@@ -1,0 +1,161 @@
+"""Does a bundle answer as the PyTorch network does? Its stages one after the other, a session, and its single file."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from s2dnas.errors import DataError, SettingsError
+from s2dnas.exits import ExitRule
+from s2dnas.exits.scoring import from_plain
+from s2dnas.export.bundle_check import LOGITS_TOLERANCE, AnswerCheck, BundleCheck, Difference
+from s2dnas.export.expected_answers import ExpectedAnswers
+from s2dnas.network.staged_net import StagedNet
+from s2dnas.runtime.bundle import Bundle
+from s2dnas.runtime.engine import Engine, GraphProgram
+from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
+from s2dnas.runtime.programs import Programs, load_programs
+from s2dnas.runtime.session import Session
+from s2dnas.values import IMAGE, LABEL, LIMITS, LOGITS, STAGE, logits_name
+
+STAGES, SINGLE = "stages", "single file"
+
+
+def check_bundle(
+    bundle: Bundle,
+    network: StagedNet,
+    batches: Iterable[Tensor],
+    points: Sequence[str] | None = None,
+    *,
+    engine: Engine | None = None,
+    tolerance: float = LOGITS_TOLERANCE,
+) -> BundleCheck:
+    """Compare a bundle with the network that it was made of, on batches of images (N, C, H, W), float32.
+
+    Its stages run in ``engine``, onnxruntime by default, its single file in onnxruntime; ``points`` are all operating
+    points by default, of which the single file can answer those that score as the first one does. The network is in
+    eval mode meanwhile. Raises SettingsError for a point that there is not or a network of another number of stages,
+    DataError if there are no images.
+    """
+    if network.num_stages != len(bundle.manifest.stages):
+        raise SettingsError(
+            f"the bundle has {len(bundle.manifest.stages)} stages, the network {network.num_stages}; export it again"
+        )
+    parts = _parts(bundle, engine)
+    rules = {name: _rule(bundle, name) for name in points or bundle.manifest.points}
+    found = _Findings(network.num_stages)
+    training = network.training
+    network.eval()
+    try:
+        for images in batches:
+            if len(images):
+                _compare(parts, rules, images, _logits(network, images), found)
+    finally:
+        network.train(training)
+    if not found.images:
+        raise DataError("there are no images to check the bundle on; give at least one batch")
+    return found.concluded(tolerance, single=parts.single is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A bundle, loaded: stages, a session of them, and the single file with the points that it can answer."""
+
+    programs: Programs
+    session: Session
+    single: GraphProgram | None
+    by_single: frozenset[str]
+    single_engine: OnnxruntimeEngine
+
+
+def _parts(bundle: Bundle, engine: Engine | None) -> _Parts:
+    file, own = bundle.manifest.single, OnnxruntimeEngine()
+    scoring = bundle.point().scoring
+    return _Parts(
+        load_programs(bundle, engine),
+        Session(bundle, engine=engine),
+        None if file is None else own.load(bundle.graph(file)),
+        frozenset(name for name, point in bundle.manifest.points.items() if point.scoring == scoring),
+        own,
+    )
+
+
+def _rule(bundle: Bundle, name: str) -> ExitRule:
+    point = bundle.point(name)
+    return ExitRule(from_plain(bundle.manifest.scorings[point.scoring]), point.thresholds)
+
+
+def _logits(network: StagedNet, images: Tensor) -> npt.NDArray[np.float32]:
+    with torch.inference_mode():
+        return np.asarray(network(images).cpu().numpy())
+
+
+@dataclass(eq=False)
+class _Findings:
+    """What batches have shown so far."""
+
+    num_stages: int
+    images: int = 0
+    differences: dict[tuple[str, str], list[Difference]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.lowest, self.highest = np.full(self.num_stages, np.inf), np.full(self.num_stages, -np.inf)
+        self.worst = {part: np.zeros(self.num_stages) for part in (STAGES, SINGLE)}
+
+    def logits(self, part: str, stage: int, found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
+        """Rows (N, K) of a stage's logits."""
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        with np.errstate(invalid="ignore"):
+            apart = np.where(same, 0.0, np.abs(found.astype(np.float64) - expected))
+        worst = np.nan_to_num(apart, nan=np.inf).max(initial=0.0)
+        self.worst[part][stage] = max(self.worst[part][stage], worst)
+
+    def concluded(self, tolerance: float, *, single: bool) -> BundleCheck:
+        spread = np.maximum(self.highest - self.lowest, np.finfo(np.float64).tiny)
+        errors = {part: tuple((worst / spread).tolist()) for part, worst in self.worst.items()}
+        answers = tuple(AnswerCheck(*key, tuple(found)) for key, found in self.differences.items())
+        return BundleCheck(self.images, errors[STAGES], max(errors[SINGLE]) if single else None, answers, tolerance)
+
+
+def _compare(
+    parts: _Parts, rules: Mapping[str, ExitRule], images: Tensor, logits: npt.NDArray[np.float32], found: _Findings
+) -> None:
+    pixels = np.ascontiguousarray(images.cpu().numpy())
+    for stage, given in enumerate(_run_stages(parts.programs, pixels)):
+        found.logits(STAGES, stage, given, logits[stage])
+        finite = logits[stage][np.isfinite(logits[stage])]
+        found.lowest[stage] = finite.min(initial=found.lowest[stage])
+        found.highest[stage] = finite.max(initial=found.highest[stage])
+    for name, rule in rules.items():
+        expected = ExpectedAnswers(logits, rule)
+        answers = parts.session(pixels, name)
+        differences = found.differences.setdefault((STAGES, name), [])
+        differences.extend(expected.differences(answers.stages, answers.labels, found.images))
+        if parts.single is not None and name in parts.by_single:
+            single = _run_single(parts, parts.single, pixels, rule)
+            for stage in range(found.num_stages):
+                rows = single[STAGE] == stage
+                found.logits(SINGLE, stage, single[LOGITS][rows], logits[stage][rows])
+            differences = found.differences.setdefault((SINGLE, name), [])
+            differences.extend(expected.differences(single[STAGE], single[LABEL], found.images))
+    found.images += len(pixels)
+
+
+def _run_stages(programs: Programs, images: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """The logits (N, K) of stage after stage, each on all images."""
+    natives = {IMAGE: programs.engine.native(images)}
+    for index, (program, inputs) in enumerate(programs.stages):
+        natives |= program.run({name: natives[name] for name in inputs})
+        yield programs.engine.array(natives[logits_name(index)])
+
+
+def _run_single(
+    parts: _Parts, program: GraphProgram, images: npt.NDArray[Any], rule: ExitRule
+) -> dict[str, npt.NDArray[Any]]:
+    engine, limits = parts.single_engine, np.array(rule.thresholds, dtype=np.float64)
+    given = program.run({IMAGE: engine.native(images), LIMITS: engine.native(limits)})
+    return {name: np.array(engine.array(native)) for name, native in given.items()}
