@@ -14,6 +14,7 @@ from command import s2dnas
 from oracle import subject
 from s2dnas.exits import ExitRule
 from s2dnas.runtime import Bundle
+from s2dnas.saving.loading import load
 from s2dnas.saving.writing import save
 from s2dnas.space.division import search_space
 from s2dnas.space.plan import Plan
@@ -85,6 +86,31 @@ def test_a_bundle_is_answered_without_torch(folder: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["class"] in ("cat", "dog", "owl")
+
+
+def test_a_bundle_is_verified_against_its_network(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, "verify", str(folder / "bundle"), "--images", "150", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"]
+    assert found["images"] == 150
+    assert "noise" in found["images_of"]
+    assert {(check["part"], check["point"]) for check in found["answers"]} >= {("stages", name) for name in RULES}
+
+
+def test_a_bundle_of_other_weights_fails(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, rules = load(folder / "network")
+    with torch.no_grad():
+        next(other.parameters()).mul_(3)
+    save(other, rules, tmp_path / "network")
+    command = ["verify", str(folder / "bundle"), "--network", str(tmp_path / "network"), "--images", "50"]
+    assert s2dnas(monkeypatch, *command) == 1
+    said = capsys.readouterr().out
+    assert "FAILED" in said
+    assert "the logits of stage 1 deviate" in said
 
 
 def test_what_is_no_saved_network_is_not_exported(

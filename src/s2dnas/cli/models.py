@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,29 +38,50 @@ def inspect_command(
 
 @app.command("verify")
 def verify_command(
-    model: Model,
+    model: Annotated[str, typer.Argument(help="A model, as for `run`, or a bundle.")],
     *,
     classes: Classes = 10,
     size: ImageSize = 32,
     channels: Channels = 3,
     stages: Stages = 3,
     min_width: MinWidth = 1,
-    plans: Annotated[int, typer.Option(min=1, help="How many random plans.")] = 3,
+    plans: Annotated[int, typer.Option(min=1, help="How many random plans of a model.")] = 3,
+    network: Annotated[
+        Path | None, typer.Option(help="The saved network of a bundle; 'network' beside it if left out.")
+    ] = None,
+    images: Annotated[int, typer.Option(min=1, help="On how many images a bundle is checked at most.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that what is built from random plans equals the masked network. Example: s2dnas verify resnet20"""
-    from s2dnas.cli.inspection import verify_model
-    from s2dnas.report.console import verification_lines
+    """Prove that what is built from random plans of a model equals the masked network, or a bundle its PyTorch network.
 
-    image_shape = (channels, size, size)
-    found = verify_model(model, classes, image_shape, plans=plans, stages=stages, min_width=min_width, seed=seed)
-    content = found.to_dict()
-    _show(content, verification_lines(model, content), as_json)
-    if not found.passed:
-        raise typer.Exit(1)
+    Example: s2dnas verify resnet20
+    """
+    from s2dnas.runtime.bundle import is_bundle
+
+    if is_bundle(Path(model)):
+        _verify_bundle(Path(model), network, images, seed, as_json)
+    else:
+        from s2dnas.cli.inspection import verify_model
+        from s2dnas.report.console import verification_lines
+
+        shape = (channels, size, size)
+        found = verify_model(model, classes, shape, plans=plans, stages=stages, min_width=min_width, seed=seed)
+        content = found.to_dict()
+        _show(content, verification_lines(model, content), as_json, passed=found.passed)
 
 
-def _show(found: Mapping[str, Any], lines: Iterable[str], as_json: bool) -> None:
-    """What was found, for programs or for people."""
+def _verify_bundle(folder: Path, network: Path | None, images: int, seed: int, as_json: bool) -> None:
+    from s2dnas.cli.bundle_verification import verify_bundle
+    from s2dnas.report.bundle_lines import bundle_lines
+
+    source, found = verify_bundle(folder, network, images, seed)
+    lines = [f"on {source}:", *bundle_lines(str(folder), found)]
+    _show({"images_of": source, **found.to_dict()}, lines, as_json, passed=found.passed)
+
+
+def _show(found: Mapping[str, Any], lines: Iterable[str], as_json: bool, *, passed: bool = True) -> None:
+    """What was found, for programs or for people; the command fails where it is bad."""
     typer.echo(json.dumps(found, indent=1) if as_json else "\n".join(lines))
+    if not passed:
+        raise typer.Exit(1)

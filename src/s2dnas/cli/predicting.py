@@ -46,9 +46,9 @@ def predict_command(
 
 def _opened(folder: Path, point: str | None) -> "Answering | BundleAnswering":
     """A bundle needs no torch, which then is not imported."""
-    from s2dnas.runtime.manifest import MANIFEST_FILE
+    from s2dnas.runtime.bundle import is_bundle
 
-    if (folder / MANIFEST_FILE).exists():
+    if is_bundle(folder):
         from s2dnas.cli.bundle_answering import BundleAnswering
 
         return BundleAnswering.opened(folder, point)

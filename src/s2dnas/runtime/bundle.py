@@ -51,3 +51,8 @@ class Bundle:
         if name not in points:
             raise SettingsError(f"{self.folder} has no operating point {name!r}{nearest(name, points)}")
         return points[name]
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a path is that of a bundle, be it damaged or not."""
+    return (folder / MANIFEST_FILE).is_file()
