@@ -1,6 +1,6 @@
 """Samples that are sure enough leave, the rest goes on in a smaller batch, without leaving the device of the images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +19,9 @@ Held = tuple[Tensor, ...]
 RunStage = Callable[[int, Held], tuple[Tensor, Held]]
 """From the number of a stage, from 0, and what is held, at first the images, to logits (N, K) and what is held then."""
 
+_Logits = dict[int, Tensor]
+"""By the number of their stage."""
+
 
 @dataclass(frozen=True, eq=False)
 class Routing:
@@ -36,27 +39,41 @@ class Routing:
         """Answer images (N, C, H, W). Of no images, nothing runs."""
         if len(images) == 0:
             return _answered(images.new_zeros(0), images.new_zeros(0, dtype=torch.int64), 0, 0.0)
-        answers = self._answers(0, (images,), {})
+        answers = self._one(images) if len(images) == 1 else self._several(0, (images,), {})
         return Answers(answers.labels, answers.stages, answers.scores.to(images.dtype), answers.macs)
 
-    def _answers(self, index: int, held: Held, earlier: Mapping[int, Tensor]) -> Answers:
-        """Of the samples that reach a stage, given the logits of earlier stages that still count."""
-        own, held = self.run(index, held)
-        logits = {**earlier, index: own}
-        scorer = self.scorers[index]
-        scores, labels = scorer(*(logits[stage] for stage in scorer.needs))
+    def _one(self, image: Tensor) -> Answers:
+        """Nothing needs to be selected, and one bit is asked for."""
+        held: Held = (image,)
+        known: _Logits = {}
+        for index in range(len(self.macs)):
+            scores, labels, held, known = self._stage(index, held, known)
+            if index == len(self.thresholds) or (scores >= self.thresholds[index]).item():
+                break
+        return _answered(scores, labels, index, self.macs[index])
+
+    def _several(self, index: int, held: Held, known: _Logits) -> Answers:
+        """Of the samples that reach a stage."""
+        scores, labels, held, known = self._stage(index, held, known)
         if index == len(self.thresholds):
             return _answered(scores, labels, index, self.macs[index])
         staying = torch.nonzero(~(scores >= self.thresholds[index])).squeeze(1)
-        needed = {stage: logits[stage] for stage in self.scorers[index + 1].needs if stage in logits}
         if len(staying) == len(scores):
-            return self._answers(index + 1, held, needed)
+            return self._several(index + 1, held, known)
         answers = _answered(scores, labels, index, self.macs[index])
         if len(staying) > 0:
-            going_on = tuple(part.index_select(0, staying) for part in held)
-            needed = {stage: part.index_select(0, staying) for stage, part in needed.items()}
-            _replace(answers, staying, self._answers(index + 1, going_on, needed))
+            held = tuple(part.index_select(0, staying) for part in held)
+            known = {stage: logits.index_select(0, staying) for stage, logits in known.items()}
+            _replace(answers, staying, self._several(index + 1, held, known))
         return answers
+
+    def _stage(self, index: int, held: Held, known: _Logits) -> tuple[Tensor, Tensor, Held, _Logits]:
+        """Scores and labels of a stage, what is held after it, and the logits that the next one is scored by, too."""
+        logits, held = self.run(index, held)
+        known = {**known, index: logits}
+        scores, labels = self.scorers[index](*[known[stage] for stage in self.scorers[index].needs])
+        needed = self.scorers[index + 1].needs if index + 1 < len(self.scorers) else ()
+        return scores, labels, held, {stage: known[stage] for stage in needed if stage <= index}
 
 
 def routing(run: RunStage, rule: ExitRule, macs: Sequence[float]) -> Routing:
@@ -69,6 +86,13 @@ def routing(run: RunStage, rule: ExitRule, macs: Sequence[float]) -> Routing:
 @lru_cache(maxsize=32)
 def _scorers(scoring: AnyScoring, num_stages: int) -> tuple[Scorer, ...]:
     return tuple(Scorer(scoring, index) for index in range(num_stages))
+
+
+def _staying(sure: Tensor) -> Tensor | range:
+    """Which samples go on; a single one costs less to ask for."""
+    if len(sure) == 1:
+        return range(0 if sure.item() else 1)
+    return torch.nonzero(~sure).squeeze(1)
 
 
 def _answered(scores: Tensor, labels: Tensor, stage: int, macs: float) -> Answers:

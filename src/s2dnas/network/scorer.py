@@ -75,8 +75,8 @@ def _max_probability(probabilities: Tensor) -> Tensor:
 
 
 def _margin(probabilities: Tensor) -> Tensor:
-    first, second = probabilities.topk(2, dim=1).values.unbind(dim=1)
-    return first - second
+    largest = probabilities.topk(2, dim=1).values
+    return largest.select(1, 0) - largest.select(1, 1)
 
 
 def _entropy(probabilities: Tensor) -> Tensor:
