@@ -12,6 +12,8 @@ from s2dnas.saving.loading import load as load
 from s2dnas.saving.writing import save as save
 from s2dnas.search.journal import Score as Score
 from s2dnas.space.plan import Plan as Plan
+from s2dnas.staged.flat import stage_modules as stage_modules
+from s2dnas.staged.runner import Runner as Runner
 from s2dnas.training.loss_weights import LossWeights as LossWeights
 from s2dnas.training.moment import Moment as Moment
 from s2dnas.training.stage_loss import StageLoss as StageLoss
