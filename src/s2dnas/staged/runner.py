@@ -11,8 +11,9 @@ from s2dnas.exits import ExitRule
 from s2dnas.network.answers import Answers
 from s2dnas.network.routing import Held, routing
 from s2dnas.staged.build import MultiStageNet
-from s2dnas.staged.flat import IMAGE, stage_modules
+from s2dnas.staged.flat import stage_modules
 from s2dnas.staged.lean import LeanStage
+from s2dnas.values import IMAGE
 
 
 class Runner(nn.Module):
