@@ -8,8 +8,9 @@ import torch
 from nets import NETS
 from oracle import random_plan, tiny
 from s2dnas.staged.build import build
-from s2dnas.staged.flat import IMAGE, stage_modules
+from s2dnas.staged.flat import stage_modules
 from s2dnas.staged.lean import LeanStage
+from s2dnas.values import IMAGE
 
 
 @pytest.mark.parametrize("name", NETS)
