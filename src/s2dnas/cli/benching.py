@@ -43,18 +43,13 @@ def bench_command(
     require_files(images or [])
     engine = OnnxruntimeEngine(threads=threads)
     session = Session(Bundle.opened(bundle), engine=engine)
-    bench, manifest = Bench(session, engine), session.bundle.manifest
-    thresholds = session.bundle.point(point).thresholds
-    rows = []
+    limits = session.bundle.point(point).thresholds
+    bench, rows = Bench(session, engine), []
     with stderr.status("measuring"):
         for size in batch or [1, 8, 64, 256]:
-            given = _images(images, manifest, size)
-            for limits in (
-                [thresholds]
-                if images
-                else [thresholds_for_share(session, given, one) for one in (share or [0.0, 0.5, 0.9])]
-            ):
-                rows.append(bench.row(given, size, limits, rounds))
+            given = _images(images, session.bundle.manifest, size)
+            forced = [thresholds_for_share(session, given, one) for one in share or [0.0, 0.5, 0.9]]
+            rows += [bench.row(given, size, chosen, rounds) for chosen in ([limits] if images else forced)]
     console.print(_table(rows, f"{engine.name}, threads: {threads}"))
     if out is not None:
         _write(rows, out, bundle, threads)

@@ -57,12 +57,12 @@ def export(
     scorings = list(dict.fromkeys(rule.confidence for rule in points.values()))
     stages, folder = scored_stages(network, scorings), Path(folder)
     values = example_values(stages, network.info)
-    graphs = _graphs(stages, values, traced)
+    graphs = [_graph(stage, values, traced) for stage in stages]
     files = [_write_stage(folder, *each) for each in zip(stages, graphs, network.macs, strict=True)]
     records = _point_records(points, scorings)
     single = single_file(graphs, next(iter(records.values())))
     manifest = Manifest(
-        versions={"s2dnas": __version__, "torch": str(torch.__version__), "onnx": version("onnx")},
+        versions=_versions(),
         opset=OPSET,
         precision="float32",
         **_described(network.info),
@@ -86,11 +86,8 @@ def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str
     return values
 
 
-def _graphs(stages: Sequence[ScoredStage], values: Mapping[str, Tensor], traced: bool) -> "list[onnx.ModelProto]":
-    return [
-        onnx_graph(stage, [values[name] for name in stage.inputs], stage.inputs, stage.outputs, traced=traced)
-        for stage in stages
-    ]
+def _graph(stage: ScoredStage, values: Mapping[str, Tensor], traced: bool) -> "onnx.ModelProto":
+    return onnx_graph(stage, [values[name] for name in stage.inputs], stage.inputs, stage.outputs, traced=traced)
 
 
 def _point_records(points: Mapping[str, ExitRule], scorings: Sequence[AnyScoring]) -> dict[str, PointRecord]:
@@ -129,6 +126,10 @@ def _value_records(files: Sequence[StageFile], values: Mapping[str, Tensor]) -> 
         name: ValueRecord(shape=tuple(values[name].shape[1:]), dtype=str(values[name].dtype).removeprefix("torch."))
         for name in taken
     }
+
+
+def _versions() -> dict[str, str]:
+    return {"s2dnas": __version__, "torch": str(torch.__version__), "onnx": version("onnx")}
 
 
 def _described(info: NetworkInfo) -> dict[str, Any]:
