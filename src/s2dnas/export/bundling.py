@@ -73,7 +73,7 @@ def export(
         scorings=tuple(to_plain(scoring) for scoring in scorings),
         points=records,
     )
-    return _published(with_milliseconds(Bundle(folder, manifest), timed))
+    return publish(with_milliseconds(Bundle(folder, manifest), timed))
 
 
 def example_values(stages: Sequence[ScoredStage], info: NetworkInfo) -> dict[str, Tensor]:
@@ -105,6 +105,14 @@ def write_graph(folder: Path, stem: str, graph: "onnx.ModelProto", macs: float) 
     with replacing(folder / file.file) as temporary:
         temporary.write_bytes(content)
     return file
+
+
+def publish(bundle: Bundle) -> Bundle:
+    """From now on the folder is this bundle; until now it was the one before."""
+    write_json(bundle.folder / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
+    _sweep(bundle.folder, {file.file for file in bundle.manifest.files})
+    _log.info("exported to %s: %d stages in %s", bundle.folder, len(bundle.manifest.stages), bundle.manifest.precision)
+    return bundle
 
 
 def _write_stage(folder: Path, stage: ScoredStage, graph: "onnx.ModelProto", macs: float) -> StageFile:
@@ -151,14 +159,6 @@ def _refuse_unfit(network: MultiStageNet, points: Mapping[str, ExitRule]) -> Non
     refuse_rules_of_others(points, network.num_stages)
     if (dtype := image_dtype(network.stages)) != torch.float32:
         raise SettingsError(f"the network takes images of {dtype}, runtimes take float32; export network.float()")
-
-
-def _published(bundle: Bundle) -> Bundle:
-    """From now on the folder is this bundle; until now it was the one before."""
-    write_json(bundle.folder / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
-    _sweep(bundle.folder, {file.file for file in bundle.manifest.files})
-    _log.info("exported to %s: %d stages", bundle.folder, len(bundle.manifest.stages))
-    return bundle
 
 
 def _sweep(folder: Path, current: set[str]) -> None:

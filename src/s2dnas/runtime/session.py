@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from s2dnas.errors import DataError, SettingsError
+from s2dnas.errors import SettingsError
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.engine import Engine
+from s2dnas.runtime.image_check import checked_images
 from s2dnas.runtime.programs import Programs, load_programs
 from s2dnas.runtime.session_answers import SessionAnswers
 from s2dnas.runtime.store import Store
@@ -46,7 +47,7 @@ class Session:
         """
         chosen = self.bundle.point(point)
         limits = self._limits(chosen.thresholds if thresholds is None else thresholds)
-        images = self._checked(images)
+        images = checked_images(images, self.bundle.manifest)
         if len(images) == 1:
             return self._one(images, chosen.scoring, limits)
         return self._many(images, chosen.scoring, limits)
@@ -56,16 +57,6 @@ class Session:
         if len(limits) != self.num_stages - 1 or not all(0 <= limit < np.inf for limit in limits):
             raise SettingsError(f"thresholds must be {self.num_stages - 1} numbers of at least 0, not {thresholds}")
         return limits
-
-    def _checked(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        shape, dtype = self.bundle.manifest.image_shape, self.bundle.manifest.image_dtype
-        if not isinstance(images, np.ndarray) or images.dtype != dtype or images.shape[1:] != shape:
-            found = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-            raise DataError(
-                f"images must be an array of {dtype} (N, {', '.join(map(str, shape))}), normalised as in training, "
-                f"not {found}; convert them with images.astype(numpy.{dtype})"
-            )
-        return np.ascontiguousarray(images)
 
     def _one(self, images: npt.NDArray[Any], scoring: int, limits: Sequence[float]) -> SessionAnswers:
         """One image needs no rows to be told apart: natives go from stage to stage as they are."""
