@@ -63,7 +63,6 @@ def export(
     single = single_file(graphs, next(iter(records.values())))
     manifest = Manifest(
         versions=_versions(),
-        opset=OPSET,
         precision="float32",
         **_described(network.info),
         stages=tuple(files),
@@ -142,6 +141,7 @@ def _versions() -> dict[str, str]:
 
 def _described(info: NetworkInfo) -> dict[str, Any]:
     return {
+        "opset": OPSET,
         "image_shape": info.image_shape,
         "image_dtype": "float32",
         "layout": "NCHW",
