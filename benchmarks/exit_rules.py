@@ -29,7 +29,7 @@ from s2dnas.calibration import (
 )
 from s2dnas.errors import BudgetError
 from s2dnas.evaluation.collect import stage_logits, static_predictions
-from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, accuracy, decide, mean_macs
+from s2dnas.exits import CONFIDENCES, ExitRule, ExitTable, accuracy, decide, mean_cost
 from s2dnas.pipeline.opening import open_run
 from s2dnas.pipeline.run import Run
 
@@ -140,7 +140,7 @@ def compared(calibrate: Answers, test: Answers, budgets: np.ndarray) -> list[Row
     found = {name: _at(*contender, calibrate, test, budgets, weights) for name, contender in contenders().items()}
     rows = [_row(name, values, values - found[BASE]) for name, values in found.items()]
     bound = hindsight(ExitTable.from_logits(test.logits, test.labels, test.macs))
-    best = np.where(budgets >= bound.macs[0], np.interp(budgets, bound.macs, bound.accuracy), np.nan)
+    best = np.where(budgets >= bound.costs[0], np.interp(budgets, bound.costs, bound.accuracy), np.nan)
     return [*rows, _row("oracle", best[None], best[None] - found[BASE])]
 
 
@@ -151,7 +151,7 @@ def _at(
     table = calibration_table(fit, calibrate.logits, calibrate.labels, calibrate.macs)
     unseen = ExitTable.from_logits(test.logits, test.labels, test.macs, table.confidence)
     outcomes = [decide(unseen, rule) for rule in family(table)]
-    macs = np.array([o.macs for o in outcomes]) @ weights.T
+    macs = np.array([o.costs for o in outcomes]) @ weights.T
     right = np.array([o.predictions == o.labels for o in outcomes], dtype=float) @ weights.T
     return np.array([_between(macs[:, column], right[:, column], budgets) for column in range(len(weights))])
 
@@ -202,7 +202,7 @@ def promises(calibrate: Answers, test: Answers, static_macs: float, divisions: i
             truth = table.take(rest) if kind == "accuracy" else table.take(rest).like_static
             outcomes = decide(truth, rule)
             failed += accuracy(outcomes) < np.mean(truth.static == truth.labels) - epsilon
-            saved.append(1 - mean_macs(outcomes) / static_macs)
+            saved.append(1 - mean_cost(outcomes) / static_macs)
         shares = {"promised": len(saved) / divisions, "failed": failed / divisions, "saved": sum(saved) / divisions}
         rows.append({"kind": kind, "epsilon": epsilon, **shares})
     return rows

@@ -19,6 +19,7 @@ from s2dnas.pipeline import opening
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import load_settings
 from s2dnas.pipeline.start import Start
+from s2dnas.profile.table import LatencyTable
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint, read_history
 from small_run import SETTINGS, write_net
@@ -340,6 +341,34 @@ def test_inspect_says_what_can_be_divided(monkeypatch: pytest.MonkeyPatch, capsy
     assert found["space"]["cheapest"][-1] < found["space"]["most_expensive"][-1] < found["macs"]
     assert s2dnas(monkeypatch, "inspect", "resnet20", "--stages", "40") == 0
     assert "no search space: 40 stages need" in capsys.readouterr().out
+
+
+def test_inspect_warns_of_pieces_that_processors_are_slow_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert s2dnas(monkeypatch, "inspect", "resnet20") == 0
+    assert "fewer than 32 channels" in capsys.readouterr().out
+    assert s2dnas(monkeypatch, "inspect", "resnet20", "--min-width", "aligned", "--stages", "2", "--json") == 0
+    space = json.loads(capsys.readouterr().out)["space"]
+    assert space["min_width"] == "aligned"
+    assert s2dnas(monkeypatch, "inspect", "resnet18", "--min-width", "aligned", "--stages", "2", "--size", "64") == 0
+    said = capsys.readouterr().out
+    assert "aligned pieces" in said
+    assert "fewer than" not in said
+
+
+def test_profile_makes_a_table_and_says_how_good_it_is(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "table.json"
+    quick = ["--plans", "3", "--passes", "1", "--seconds", "0", "--batch", "2", "--engine", "pytorch"]
+    shape = ["--size", "8", "--channels", "1", "--stages", "2"]
+    assert s2dnas(monkeypatch, "profile", model, "--out", str(out), *shape, *quick) == 0
+    assert "batch 2: of 3 plans, each predicted from the others" in capsys.readouterr().out.replace("\n", " ")
+    assert LatencyTable.load(out).batches == (2,)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.json"]
+    assert s2dnas(monkeypatch, "profile", model, "--out", str(out), *shape, "--engine", "tpu") == 1
+    assert "unknown engine 'tpu'" in capsys.readouterr().err
 
 
 def test_verify_proves_a_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,3 +49,10 @@ def test_the_example_of_the_page_on_saved_networks_runs(tmp_path: Path, monkeypa
     assert names["answers"].labels.shape == (64,)
     assert names["loaded"].info.class_names == ("cat", "dog", "owl")
     assert (tmp_path / "network" / "network.json").exists()
+
+
+def test_the_example_of_the_latency_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run(examples("docs/latency.md"), "docs/latency.md")
+    assert 0 < names["cost"].of(names["plan"])[0] < names["cost"].of(names["plan"])[1]
+    assert names["rule"].num_stages == 2

@@ -8,9 +8,11 @@ from s2dnas.api.network import Network as Network
 from s2dnas.api.network import analyse as analyse
 from s2dnas.exits.rule import ExitRule as ExitRule
 from s2dnas.network.answers import Answers as Answers
+from s2dnas.profile.table import LatencyTable as LatencyTable
 from s2dnas.saving.loading import load as load
 from s2dnas.saving.writing import save as save
 from s2dnas.search.journal import Score as Score
+from s2dnas.space.costs import Cost as Cost
 from s2dnas.space.plan import Plan as Plan
 from s2dnas.staged.flat import stage_modules as stage_modules
 from s2dnas.staged.runner import Runner as Runner

@@ -80,7 +80,7 @@ def test_skipping_gives_what_multiplying_by_zero_gives(name: str) -> None:
     torch.testing.assert_close(skipped.logits, masked.logits, rtol=0, atol=1e-9)
     torch.testing.assert_close(skipped.macs, masked.macs, rtol=1e-12, atol=0)
     assert (
-        adaptive_outcomes(net, [(images, labels)], skip=True).macs == adaptive_outcomes(net, [(images, labels)]).macs
+        adaptive_outcomes(net, [(images, labels)], skip=True).costs == adaptive_outcomes(net, [(images, labels)]).costs
     ).all()
 
 
@@ -97,7 +97,7 @@ def test_macs_are_what_skipping_computes_sample_by_sample(name: str) -> None:
 def test_macs_lie_within_their_bounds_and_differ_between_samples(name: str) -> None:
     net, images, labels = made(name)
     least, most = net.macs_bounds
-    macs = adaptive_outcomes(net, [(images[:2], labels[:2]), (images[2:], labels[2:])]).macs
+    macs = adaptive_outcomes(net, [(images[:2], labels[:2]), (images[2:], labels[2:])]).costs
     assert (macs >= least).all()
     assert (macs <= most).all()
     assert len(set(macs.tolist())) > 1

@@ -153,6 +153,6 @@ def test_deciding_on_the_table_is_what_really_stopping_does(name: str, fit: Fit)
     answers = net.predict(images, rule)
     assert (answers.labels.numpy() == outcomes.predictions).all()
     assert (answers.stages.numpy() == outcomes.stages).all()
-    assert (answers.macs.numpy() == outcomes.macs).all()
+    assert (answers.macs.numpy() == outcomes.costs).all()
     assert answers.scores.dtype == images.dtype
     assert len(set(answers.stages.tolist())) > 1

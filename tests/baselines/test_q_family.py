@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from s2dnas.baselines.q_family import q_family, q_rule
 from s2dnas.errors import SettingsError
-from s2dnas.exits import ExitTable, decide, exit_share, mean_macs
+from s2dnas.exits import ExitTable, decide, exit_share, mean_cost
 
 STAGES, SAMPLES = 4, 4000
 
@@ -44,7 +44,7 @@ def test_the_surest_leave_first() -> None:
 
 
 def test_a_rising_q_costs_more() -> None:
-    costs = [mean_macs(decide(table(), rule)) for rule in q_family(table())]
+    costs = [mean_cost(decide(table(), rule)) for rule in q_family(table())]
     assert costs == sorted(costs)
     assert costs[0] < 1.1
     assert costs[-1] > 8.5

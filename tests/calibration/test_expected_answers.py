@@ -13,7 +13,7 @@ TABLE = ExitTable(
     scores=[[0.0, 0.5, 1.0], [0.5, 0.5, 0.5], [0.8, 0.6, 0.2]],
     predictions=[[0, 1, 2], [0, 2, 1], [0, 2, 1]],
     labels=[0, 1, 1],
-    macs=[1.0, 2.0, 4.0],
+    costs=[1.0, 2.0, 4.0],
     confidence="margin",
 )
 HALF = np.log(3)  # log((1 + 1/2) / (1 - 1/2))

@@ -24,7 +24,7 @@ def worth(grid: Grid, choice: np.ndarray, price: float) -> float:
         next((j for j in range(len(choice)) if grid.levels[j, n] >= choice[j]), len(choice))
         for n in range(grid.correct.shape[1])
     ]
-    return float(sum(grid.correct[stage, n] - price * grid.macs[stage] for n, stage in enumerate(stages)))
+    return float(sum(grid.correct[stage, n] - price * grid.costs[stage] for n, stage in enumerate(stages)))
 
 
 @given(seed=st.integers(0, 9999), stages=st.integers(2, 5), price=st.floats(0.001, 1))
@@ -49,10 +49,10 @@ def test_each_stage_has_its_own_thresholds_to_try() -> None:
         scores=[[0.2, 0.5, 0.8], [0.5, 0.5, 0.5], [1.0, 1.0, 1.0]],
         predictions=[[0, 0, 0], [1, 1, 1], [0, 0, 0]],
         labels=[1, 1, 1],
-        macs=[1.0, 2.0, 4.0],
+        costs=[1.0, 2.0, 4.0],
         confidence="margin",
     )
     front = frontier(table)
-    assert front.macs.tolist() == [1.0, 4 / 3, 5 / 3, 2.0]
+    assert front.costs.tolist() == [1.0, 4 / 3, 5 / 3, 2.0]
     assert front.accuracy.tolist() == [0.0, 1 / 3, 2 / 3, 1.0]
     assert front.thresholds[-1].tolist() == [NEVER, 0.0]

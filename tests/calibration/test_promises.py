@@ -71,7 +71,7 @@ def test_the_least_that_can_be_shown_is_where_the_most_accurate_rule_passes(prom
 def test_where_nothing_can_be_shown_the_least_is_everything(tables) -> None:
     """Of one sample, which the network answers unlike the static one, nothing can be said."""
     one = tables[1].take([0])
-    table = ExitTable(one.scores, (one.predictions * 0) + 1, [1], one.macs, one.confidence, static=[0])
+    table = ExitTable(one.scores, (one.predictions * 0) + 1, [1], one.costs, one.confidence, static=[0])
     with pytest.raises(BudgetError, match=r"the least that they show is 100\.00"):
         certify_agreement(table, table, 0.5, 1e-6)
 

@@ -16,7 +16,7 @@ def table(scores: list[float], right: list[bool]) -> ExitTable:
         scores=np.array([scores, [1.0] * len(scores)]),
         predictions=np.stack([first, np.ones(len(scores), dtype=int)]),
         labels=np.ones(len(scores), dtype=int),
-        macs=MACS,
+        costs=MACS,
         confidence="max_probability",
     )
 

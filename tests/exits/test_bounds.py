@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from s2dnas.calibration import frontier, greedy_family, greedy_rule, hindsight
 from s2dnas.errors import SettingsError
-from s2dnas.exits import ExitRule, ExitTable, accuracy, decide, mean_macs
+from s2dnas.exits import ExitRule, ExitTable, accuracy, decide, mean_cost
 
 TABLE = ExitTable(
     scores=np.full((3, 4), 0.5),
     predictions=np.array([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 1, 0]]),
     labels=np.ones(4),
-    macs=np.array([10.0, 20.0, 40.0]),
+    costs=np.array([10.0, 20.0, 40.0]),
     confidence="margin",
 )
 
@@ -28,22 +28,22 @@ def tables(draw):
 
 
 def possible(curve, macs):
-    return curve.accuracy[np.searchsorted(curve.macs, macs * (1 + 1e-9), side="right") - 1]
+    return curve.accuracy[np.searchsorted(curve.costs, macs * (1 + 1e-9), side="right") - 1]
 
 
 @settings(deadline=None)
 @given(table=tables())
 def test_no_rule_beats_the_oracle(table):
     front, bound = frontier(table), hindsight(table)
-    assert (front.accuracy <= possible(bound, front.macs)).all()
-    assert (np.diff(bound.macs) > 0).all()
+    assert (front.accuracy <= possible(bound, front.costs)).all()
+    assert (np.diff(bound.costs) > 0).all()
     assert bound.accuracy[-1] == table.correct.any(axis=0).mean()
 
 
 def test_an_oracle_worked_out_by_hand():
     """Sample 1 is right at once, sample 2 at the second stage, sample 3 at the third, sample 4 never."""
     bound = hindsight(TABLE)
-    np.testing.assert_allclose(bound.macs, [10, 10 + 10 / 4, 10 + 40 / 4])
+    np.testing.assert_allclose(bound.costs, [10, 10 + 10 / 4, 10 + 40 / 4])
     assert bound.accuracy.tolist() == [0.25, 0.5, 0.75]
 
 
@@ -51,7 +51,7 @@ def test_an_oracle_worked_out_by_hand():
 @given(table=tables(), loss=st.floats(0, 1))
 def test_joint_thresholds_are_at_least_as_good_as_greedy_ones(table, loss):
     outcomes, front = decide(table, greedy_rule(table, loss)), frontier(table)
-    assert accuracy(outcomes) <= possible(front, mean_macs(outcomes))
+    assert accuracy(outcomes) <= possible(front, mean_cost(outcomes))
 
 
 @settings(deadline=None)
@@ -64,7 +64,7 @@ def test_greedy_thresholds_cost_no_more_accuracy_than_allowed(table, loss):
 def test_greedy_thresholds_follow_the_allowed_loss(trained):
     table = trained(500, 3)
     assert greedy_rule(table, 1) == ExitRule(table.confidence, (0, 0))
-    costs = [mean_macs(decide(table, rule)) for rule in greedy_family(table)]
+    costs = [mean_cost(decide(table, rule)) for rule in greedy_family(table)]
     assert costs[0] > costs[-1]
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from s2dnas.calibration import Frontier, best_rule, for_accuracy, for_budget, frontier, rule_curve
 from s2dnas.errors import BudgetError
-from s2dnas.exits import ExitTable, accuracy, decide, mean_macs, operating_point
+from s2dnas.exits import ExitTable, accuracy, decide, mean_cost, operating_point
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3, 4])
@@ -20,10 +20,10 @@ def front(table):
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.777, 1.0, 5.0])
 def test_a_budget_is_kept_and_used_as_well_as_possible(table, front, share):
-    budget = table.macs[0] + share * (table.macs[-1] - table.macs[0])
+    budget = table.costs[0] + share * (table.costs[-1] - table.costs[0])
     outcomes = decide(table, for_budget(front, budget))
-    assert mean_macs(outcomes) <= budget
-    assert accuracy(outcomes) == front.accuracy[front.macs <= budget].max()
+    assert mean_cost(outcomes) <= budget
+    assert accuracy(outcomes) == front.accuracy[front.costs <= budget].max()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.777, 1.0])
@@ -31,13 +31,13 @@ def test_an_accuracy_is_reached_as_cheaply_as_possible(table, front, share):
     floor = share * front.accuracy[-1]
     outcomes = decide(table, for_accuracy(front, floor))
     assert accuracy(outcomes) >= floor
-    assert mean_macs(outcomes) == pytest.approx(front.macs[front.accuracy >= floor].min())
+    assert mean_cost(outcomes) == pytest.approx(front.costs[front.accuracy >= floor].min())
 
 
 @pytest.mark.parametrize("budget", [9_999_999, 0, -1, float("nan")])
 def test_a_budget_below_the_first_stage_is_refused_with_the_cheapest_cost(front, budget):
-    for choose in (for_budget, lambda f, b: best_rule(f, lambda right, macs: right - macs, max_macs=b)):
-        with pytest.raises(BudgetError, match=f"{front.macs[0]:,.0f}"):
+    for choose in (for_budget, lambda f, b: best_rule(f, lambda right, macs: right - macs, max_cost=b)):
+        with pytest.raises(BudgetError, match=f"{front.costs[0]:,.0f}"):
             choose(front, budget)
 
 
@@ -52,18 +52,18 @@ def test_the_cost_of_the_first_stage_is_budget_enough_however_it_rounds(macs, sa
     table = ExitTable(
         np.ones((2, samples)), np.zeros((2, samples)), np.zeros(samples), np.array([macs, 2 * macs]), "margin"
     )
-    assert mean_macs(decide(table, for_budget(frontier(table), macs))) == pytest.approx(macs)
+    assert mean_cost(decide(table, for_budget(frontier(table), macs))) == pytest.approx(macs)
 
 
 def test_best_maximises_any_value_within_the_limit(table, front):
     def reward(right, macs):
-        return right * (macs / table.macs[-1]) ** -0.07
+        return right * (macs / table.costs[-1]) ** -0.07
 
-    for limit in (None, (front.macs[0] + front.macs[-1]) / 2):
-        affordable = front.macs <= (limit or np.inf)
+    for limit in (None, (front.costs[0] + front.costs[-1]) / 2):
+        affordable = front.costs <= (limit or np.inf)
         point = operating_point(table, best_rule(front, reward, limit), "reward")
-        expected = reward(front.accuracy, front.macs)[affordable].max()
-        assert reward(point.accuracy, point.mean_macs) == pytest.approx(expected)
+        expected = reward(front.accuracy, front.costs)[affordable].max()
+        assert reward(point.accuracy, point.mean_cost) == pytest.approx(expected)
 
 
 def test_best_takes_the_cheapest_of_equals(front):
@@ -77,8 +77,8 @@ def test_rules_carry_the_measure_of_the_table(front, table):
 
 def test_on_its_own_table_the_curve_is_the_frontier(front, table):
     measured = rule_curve(front, table, points=20)
-    assert len(measured.macs) <= 20
-    np.testing.assert_allclose(measured.macs, front.thin(20).macs)
+    assert len(measured.costs) <= 20
+    np.testing.assert_allclose(measured.costs, front.thin(20).costs)
     np.testing.assert_array_equal(measured.accuracy, front.thin(20).accuracy)
 
 
@@ -86,7 +86,7 @@ def test_on_other_samples_the_curve_is_what_the_rules_give_there(front, trained,
     other = trained(200, table.num_stages, seed=1)
     measured, rules = rule_curve(front, other, points=1000), range(len(front))
     points = [operating_point(other, front.rule(index), "curve") for index in rules]
-    np.testing.assert_array_equal(measured.macs, [point.mean_macs for point in points])
+    np.testing.assert_array_equal(measured.costs, [point.mean_cost for point in points])
     np.testing.assert_array_equal(measured.accuracy, [point.accuracy for point in points])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from s2dnas.calibration import Fit, calibration_table, for_budget, frontier
 from s2dnas.calibration.expected import expected_correct
-from s2dnas.exits import CONFIDENCES, ExitTable, accuracy, decide, mean_macs
+from s2dnas.exits import CONFIDENCES, ExitTable, accuracy, decide, mean_cost
 
 GENEROUS = (22e6, 26e6)
 """Budgets at which few samples are still wrong, so that single ones decide where answers are counted."""
@@ -44,13 +44,13 @@ def test_a_margin_of_nothing_weighs_no_more_than_others(trained):
 
 def test_a_budget_is_used_to_the_full(trained):
     table = trained(300, 3)
-    counted, expected = (mean_macs(decide(table, for_budget(frontier(table, expected=e), 18e6))) for e in (False, True))
+    counted, expected = (mean_cost(decide(table, for_budget(frontier(table, expected=e), 18e6))) for e in (False, True))
     assert counted <= expected <= 18e6
 
 
 def test_stages_that_are_always_right_and_fitted_scores_can_be_expected(trained, answered):
     table = trained(50, 2)
-    perfect = ExitTable(table.scores, np.tile(table.labels, (2, 1)), table.labels, table.macs, table.confidence)
+    perfect = ExitTable(table.scores, np.tile(table.labels, (2, 1)), table.labels, table.costs, table.confidence)
     assert len(frontier(perfect, expected=True)) >= 1
     fitted = calibration_table(Fit("margin", temperature=True), *answered(200, 2))
     assert frontier(fitted, expected=True).rule(0).confidence == fitted.confidence

@@ -10,7 +10,7 @@ from s2dnas.calibration.optimise import _ascend
 from s2dnas.calibration.pareto import Archive
 from s2dnas.calibration.sweep import Grid, candidates
 from s2dnas.errors import SettingsError
-from s2dnas.exits import NEVER, ExitRule, ExitTable, accuracy, decide, mean_macs
+from s2dnas.exits import NEVER, ExitRule, ExitTable, accuracy, decide, mean_cost
 
 
 def random_table(stages, samples, seed, values=6):
@@ -30,7 +30,7 @@ def tables(draw, stages):
 
 def measure(table, thresholds):
     outcomes = decide(table, ExitRule(table.confidence, tuple(thresholds)))
-    return mean_macs(outcomes), accuracy(outcomes)
+    return mean_cost(outcomes), accuracy(outcomes)
 
 
 def brute_force(table):
@@ -42,7 +42,7 @@ def brute_force(table):
 
 
 def points(front):
-    return list(zip(front.macs.tolist(), front.accuracy.tolist(), strict=True))
+    return list(zip(front.costs.tolist(), front.accuracy.tolist(), strict=True))
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,7 +58,7 @@ def test_up_to_three_stages_the_frontier_is_all_that_thresholds_can_do(table):
 def test_every_point_is_what_its_thresholds_give_and_each_step_buys_accuracy(table, resolution):
     front = frontier(table, resolution)
     assert len(front) >= 1
-    assert (np.diff(front.macs) > 0).all()
+    assert (np.diff(front.costs) > 0).all()
     assert (np.diff(front.accuracy) > 0).all()
     for index, point in enumerate(points(front)):
         assert measure(table, front.rule(index).thresholds) == pytest.approx(point, rel=1e-12)
@@ -68,13 +68,13 @@ def test_the_ends_are_the_cheapest_stage_and_at_least_the_best_stage(trained):
     for stages in (2, 3, 4):
         table = trained(300, stages)
         front = frontier(table)
-        assert (front.macs[0], front.accuracy[0]) == (table.macs[0], table.stage_accuracy[0])
+        assert (front.costs[0], front.accuracy[0]) == (table.costs[0], table.stage_accuracy[0])
         assert front.accuracy[-1] >= table.stage_accuracy.max()
-        assert front.macs[-1] <= table.macs[-1]
+        assert front.costs[-1] <= table.costs[-1]
 
 
 def at_budgets(front, budgets):
-    return front.accuracy[np.searchsorted(front.macs, budgets, side="right") - 1]
+    return front.accuracy[np.searchsorted(front.costs, budgets, side="right") - 1]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -83,8 +83,8 @@ def test_coordinate_ascent_comes_close_to_the_exact_frontier(trained, seed):
     grid, exact = Grid.of(table), frontier(table)
     archive = Archive(grid)
     _ascend(grid, archive)
-    budgets = np.linspace(exact.macs[0], exact.macs[-1], 100)
-    reached, possible = at_budgets(archive.frontier("entropy"), budgets), at_budgets(exact, budgets)
+    budgets = np.linspace(exact.costs[0], exact.costs[-1], 100)
+    reached, possible = at_budgets(archive.frontier("entropy", "macs"), budgets), at_budgets(exact, budgets)
     assert (reached <= possible).all()
     assert (reached >= 0.99 * possible).all()
 
@@ -95,19 +95,19 @@ def test_coordinate_ascent_finds_the_best_trade_at_any_price(trained, seed):
     grid, exact = Grid.of(table), frontier(table)
     archive = Archive(grid)
     _ascend(grid, archive)
-    found = archive.frontier("entropy")
+    found = archive.frontier("entropy", "macs")
     for price in np.geomspace(1e-9, 1e-7, 9):
-        value, best = (np.max(front.accuracy - price * (front.macs - table.macs[0])) for front in (found, exact))
+        value, best = (np.max(front.accuracy - price * (front.costs - table.costs[0])) for front in (found, exact))
         assert value >= 0.99 * best
 
 
 def test_a_fourth_stage_that_costs_and_knows_no_more_changes_little(trained):
     """Beyond three stages there is no exact frontier to compare with, but adding a useless stage must not hurt."""
     three = trained(400, 3)
-    last = [np.concatenate([array, array[-1:]]) for array in (three.scores, three.predictions, three.macs)]
+    last = [np.concatenate([array, array[-1:]]) for array in (three.scores, three.predictions, three.costs)]
     four = ExitTable(last[0], last[1], three.labels, last[2], three.confidence)
     exact, found = frontier(three), frontier(four)
-    budgets = np.linspace(exact.macs[0], exact.macs[-1], 100)
+    budgets = np.linspace(exact.costs[0], exact.costs[-1], 100)
     assert (at_budgets(found, budgets) >= 0.99 * at_budgets(exact, budgets)).all()
 
 
@@ -137,10 +137,10 @@ def test_neighbouring_floats_are_told_apart():
 def test_a_resolution_loses_little_accuracy(trained):
     table = trained(1000, 3)
     exact, coarse = frontier(table), frontier(table, 60)
-    budgets = np.linspace(exact.macs[0], exact.macs[-1], 50)
+    budgets = np.linspace(exact.costs[0], exact.costs[-1], 50)
     assert (at_budgets(coarse, budgets) <= at_budgets(exact, budgets)).all()
     assert (at_budgets(coarse, budgets) >= 0.98 * at_budgets(exact, budgets)).all()
-    np.testing.assert_array_equal(frontier(table, 5000).macs, exact.macs)
+    np.testing.assert_array_equal(frontier(table, 5000).costs, exact.costs)
 
 
 def test_a_resolution_without_choice_is_refused(trained):
@@ -156,7 +156,7 @@ def test_a_thinned_frontier_keeps_the_most_accurate_rule_and_its_order(trained, 
     assert thin.rule(len(thin) - 1) == front.rule(len(front) - 1)
     assert count == 1 or thin.rule(0) == front.rule(0)
     assert set(points(thin)) <= set(points(front))
-    assert (np.diff(thin.macs) > 0).all()
+    assert (np.diff(thin.costs) > 0).all()
 
 
 def test_a_search_pays_for_as_many_sweeps_as_its_resolution(trained, monkeypatch):

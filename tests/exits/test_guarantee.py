@@ -12,7 +12,7 @@ from s2dnas.calibration import certify_accuracy, certify_agreement, halves
 from s2dnas.calibration.binomial import binomial_cdf, difference_cdf, upper_bound
 from s2dnas.calibration.guarantee import excess
 from s2dnas.errors import BudgetError, DataError, SettingsError
-from s2dnas.exits import ExitTable, accuracy, decide, mean_macs
+from s2dnas.exits import ExitTable, accuracy, decide, mean_cost
 
 DELTA = 0.1
 
@@ -108,8 +108,8 @@ def test_more_samples_certify_cheaper_rules(population):
     for size, found in costs.items():
         for _ in range(3):
             chosen, tested = (population.take(rng.integers(population.num_samples, size=size)) for _ in range(2))
-            found.append(mean_macs(decide(population, certify_accuracy(chosen, tested, 0.05, DELTA))))
-    assert np.mean(costs[1000]) < np.mean(costs[300]) < population.macs[-1]
+            found.append(mean_cost(decide(population, certify_accuracy(chosen, tested, 0.05, DELTA))))
+    assert np.mean(costs[1000]) < np.mean(costs[300]) < population.costs[-1]
 
 
 def test_agreement_reads_no_labels(population):

@@ -12,14 +12,14 @@ from s2dnas.exits import (
     decide,
     exit_accuracy,
     exit_share,
-    mean_macs,
+    mean_cost,
     operating_point,
 )
 
 OUTCOMES = Outcomes(
     predictions=np.array([1, 1, 2, 0]),
     stages=np.array([0, 2, 0, 0]),
-    macs=np.array([10.0, 50.0, 10.0, 10.0]),
+    costs=np.array([10.0, 50.0, 10.0, 10.0]),
     labels=np.array([1, 1, 2, 2]),
     num_stages=3,
 )
@@ -27,7 +27,7 @@ OUTCOMES = Outcomes(
 
 def test_numbers_worked_out_by_hand():
     assert accuracy(OUTCOMES) == 0.75
-    assert mean_macs(OUTCOMES) == 20
+    assert mean_cost(OUTCOMES) == 20
     assert exit_share(OUTCOMES).tolist() == [0.75, 0, 0.25]
     assert exit_accuracy(OUTCOMES) == (pytest.approx(2 / 3), None, 1.0)
 
@@ -38,7 +38,7 @@ def test_an_operating_point_gathers_the_numbers_of_the_outcomes(trained):
     assert operating_point(table, rule, "by hand") == OperatingPoint(
         target="by hand",
         accuracy=accuracy(outcomes),
-        mean_macs=mean_macs(outcomes),
+        mean_cost=mean_cost(outcomes),
         exit_share=tuple(exit_share(outcomes)),
         exit_accuracy=exit_accuracy(outcomes),
         thresholds=(0.9, 0.8),
@@ -51,7 +51,7 @@ def test_shares_and_accuracies_add_up_to_the_whole(trained):
     assert min(point.exit_share) > 0
     assert sum(point.exit_share) == pytest.approx(1)
     assert np.dot(point.exit_share, point.exit_accuracy) == pytest.approx(point.accuracy)
-    assert np.dot(point.exit_share, table.macs) == pytest.approx(point.mean_macs)
+    assert np.dot(point.exit_share, table.costs) == pytest.approx(point.mean_cost)
 
 
 def test_agreement_is_the_share_that_is_answered_as_by_the_static_network() -> None:
@@ -60,7 +60,7 @@ def test_agreement_is_the_share_that_is_answered_as_by_the_static_network() -> N
         scores=[[0.9, 0.9, 0.1, 0.1], [1.0, 1.0, 1.0, 1.0]],
         predictions=[[0, 1, 0, 0], [1, 1, 1, 1]],
         labels=[0, 0, 0, 0],
-        macs=[1.0, 2.0],
+        costs=[1.0, 2.0],
         confidence="margin",
         static=[1, 1, 1, 1],
     )

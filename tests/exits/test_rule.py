@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2dnas.errors import ArtifactError, DataError, SettingsError
-from s2dnas.exits import NEVER, ExitRule, ExitTable, Outcomes, accuracy, decide, mean_macs
+from s2dnas.exits import NEVER, ExitRule, ExitTable, Outcomes, accuracy, decide, mean_cost
 
 SCORES = [0.0, 0.25, 0.5, 0.5, 0.75, 1.0]
 
@@ -28,7 +28,7 @@ def test_above_one_everything_leaves_last(table, threshold):
     outcomes = decide(table, rule_of(table, threshold))
     assert (outcomes.stages == table.num_stages - 1).all()
     assert accuracy(outcomes) == pytest.approx(table.stage_accuracy[-1])
-    assert mean_macs(outcomes) == pytest.approx(table.macs[-1])
+    assert mean_cost(outcomes) == pytest.approx(table.costs[-1])
 
 
 @given(table=tables())
@@ -36,7 +36,7 @@ def test_at_zero_everything_leaves_first(table):
     outcomes = decide(table, rule_of(table, 0.0))
     assert (outcomes.stages == 0).all()
     assert accuracy(outcomes) == pytest.approx(table.stage_accuracy[0])
-    assert mean_macs(outcomes) == pytest.approx(table.macs[0])
+    assert mean_cost(outcomes) == pytest.approx(table.costs[0])
 
 
 @given(table=tables(), data=st.data())
@@ -50,7 +50,7 @@ def test_decide_is_what_going_sample_by_sample_does(table, data):
             stage += 1
         assert outcomes.stages[sample] == stage
         assert outcomes.predictions[sample] == table.predictions[stage, sample]
-        assert outcomes.macs[sample] == table.macs[stage]
+        assert outcomes.costs[sample] == table.costs[stage]
     assert outcomes.labels.tolist() == table.labels.tolist()
 
 

@@ -8,7 +8,7 @@ GOOD = {
     "scores": [[0.5, 0.25, 1.0], [1.0, 0.5, 0.0]],
     "predictions": [[0, 1, 2], [0, 2, 2]],
     "labels": [0, 2, 2],
-    "macs": [10.0, 30.0],
+    "costs": [10.0, 30.0],
     "confidence": "margin",
 }
 
@@ -36,10 +36,10 @@ def test_a_table_cannot_be_changed_through_its_arrays_or_theirs():
         ({"scores": np.empty((2, 0))}, "N >= 1"),
         ({"predictions": [[0, 1, 2]]}, "predictions must have shape"),
         ({"labels": [0, 2]}, "labels must have shape"),
-        ({"macs": [10.0]}, "macs must have shape"),
-        ({"macs": [10.0, 5.0]}, "never decreasing"),
-        ({"macs": [0.0, 5.0]}, "positive"),
-        ({"macs": [1.0, np.inf]}, "finite"),
+        ({"costs": [10.0]}, "costs must have shape"),
+        ({"costs": [10.0, 5.0]}, "never decreasing"),
+        ({"costs": [0.0, 5.0]}, "positive"),
+        ({"costs": [1.0, np.inf]}, "finite"),
         ({"scores": [[0.5, 0.25, 1.0], [1.0, np.nan, 0.0]]}, "stage 2, sample 1"),
         ({"scores": [[0.5, 0.25, 1.5], [1.0, 0.5, 0.0]]}, "stage 1, sample 2"),
     ],
@@ -79,7 +79,7 @@ def test_a_saved_table_comes_back_equal(tmp_path, trained):
     table = trained(50, 3)
     table.save(tmp_path / "table.npz")
     loaded = ExitTable.load(tmp_path / "table.npz")
-    for name in ("scores", "predictions", "labels", "macs"):
+    for name in ("scores", "predictions", "labels", "costs"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(table, name))
         assert getattr(loaded, name).dtype == getattr(table, name).dtype
     assert loaded.confidence == table.confidence
@@ -108,9 +108,9 @@ def test_the_static_answers_are_saved_and_taken_where_they_are_known(tmp_path):
 
 
 def test_arrays_of_any_type_become_double_precision_and_whole_numbers():
-    floats = {name: np.array(GOOD[name], dtype=np.float32) for name in ("scores", "predictions", "labels", "macs")}
+    floats = {name: np.array(GOOD[name], dtype=np.float32) for name in ("scores", "predictions", "labels", "costs")}
     table = ExitTable(**floats, confidence="margin", static=np.array([0, 1, 2], dtype=np.int8))
-    assert [table.scores.dtype, table.macs.dtype] == [np.float64] * 2
+    assert [table.scores.dtype, table.costs.dtype] == [np.float64] * 2
     assert [table.predictions.dtype, table.labels.dtype, table.static.dtype] == [np.int64] * 3
 
 
@@ -118,3 +118,12 @@ def test_a_measure_alone_is_the_tables_by_its_name():
     assert ExitTable(**GOOD | {"confidence": Scoring("margin")}).confidence == "margin"
     surest = Scoring("margin", surest=True)
     assert ExitTable(**GOOD | {"confidence": surest}).confidence == surest
+
+
+def test_a_table_at_other_costs_answers_the_same() -> None:
+    table = ExitTable(**GOOD)
+    priced = table.priced([0.5, 0.75], "ms")
+    assert (priced.costs.tolist(), priced.unit, table.unit) == ([0.5, 0.75], "ms", "macs")
+    np.testing.assert_array_equal(priced.scores, table.scores)
+    with pytest.raises(DataError, match="costs must have shape"):
+        table.priced([1.0], "ms")

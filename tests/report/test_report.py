@@ -20,7 +20,7 @@ from s2dnas.report.content import ReportContent
 from s2dnas.report.html import render
 from s2dnas.report.images import Gallery, tiles
 from s2dnas.report.plots import draw
-from s2dnas.report.rows import comparison, headline, savings
+from s2dnas.report.rows import comparison, headline, point_name, savings
 from s2dnas.report.text import duration, letter, percent, points, shorten
 from s2dnas.report.write import write_report
 
@@ -59,7 +59,7 @@ def document(num_points: int = 2, num_couplings: int = 3) -> dict[str, Any]:
             "strategy": "controller",
             "rewards": [0.4, 0.6, 0.5],
             "accuracies": [0.5, 0.7, 0.6],
-            "macs": [1e7, 2e7, 3e7],
+            "costs": [1e7, 2e7, 3e7],
         },
         "training": {
             "epochs": 2,
@@ -147,6 +147,23 @@ def test_comparison_lists_static_stages_and_points_against_static() -> None:
     assert rows[2].cost == pytest.approx(0.2)
     assert rows[-1].cost == pytest.approx(0.5)
     assert rows[-1].exit_share == (0.6, 0.4, 0.0)
+
+
+def test_times_stand_beside_macs_or_are_said_to_be_missing() -> None:
+    times = {"batch": 4, "static": 2.0, "stages": [0.5, 1.0, 1.5]}
+    timed = document() | {"latency": {"engine": "e", "processor": "p", "threads": 1, "times": [times]}}
+    found = ReportContent.model_validate(timed)
+    rows = {row.name: row for row in comparison(found)}
+    assert rows["static"].milliseconds == (2.0,)
+    assert rows["stage 2 for all"].milliseconds == (1.0,)
+    point = found.operating_points[0]
+    assert rows[point_name(found, 0)].milliseconds == pytest.approx((np.dot(point.exit_share, times["stages"]),))
+    assert "ms at 4" in render(found, draw(found), None, None)
+    without = ReportContent.model_validate(document())
+    assert all(row.milliseconds == () for row in comparison(without))
+    assert "Times were not measured" in render(without, draw(without), None, None)
+    with pytest.raises(ValidationError, match="times of 'batch 4'"):
+        ReportContent.model_validate(timed | {"latency": timed["latency"] | {"times": [times | {"stages": [1.0]}]}})
 
 
 def test_savings_by_structure_and_by_early_exit_add_up() -> None:

@@ -21,18 +21,18 @@ def table(first_macs: float, last_macs: float) -> ExitTable:
 
 
 def test_a_plan_is_scored_by_its_best_thresholds_within_the_budget() -> None:
-    score = Objective(static_macs=100, budgets=(50,), exponent=-0.1).score(table(20, 80))
-    assert (score.accuracy, score.mean_macs) == (1.0, 50.0)
+    score = Objective(static_cost=100, budgets=(50,), exponent=-0.1).score(table(20, 80))
+    assert (score.accuracy, score.mean_cost) == (1.0, 50.0)
     assert score.reward == pytest.approx(0.5**-0.1)
 
 
 def test_a_smaller_budget_costs_accuracy() -> None:
-    score = Objective(static_macs=100, budgets=(30,), exponent=0).score(table(20, 80))
-    assert (score.accuracy, score.mean_macs) == (0.5, 20.0)
+    score = Objective(static_cost=100, budgets=(30,), exponent=0).score(table(20, 80))
+    assert (score.accuracy, score.mean_cost) == (0.5, 20.0)
 
 
 def test_a_plan_that_cannot_keep_the_budget_is_worth_less_than_any_that_can_and_less_the_dearer_it_is() -> None:
-    objective = Objective(static_macs=100, budgets=(30,), exponent=0)
+    objective = Objective(static_cost=100, budgets=(30,), exponent=0)
     kept, dear, dearer = (objective.score(table(first, 90)).reward for first in (29, 40, 60))
     assert kept == 0.5
     assert dear == pytest.approx(0.5 * 30 / 40)
@@ -49,8 +49,8 @@ def test_a_stage_above_its_limit_costs_reward_by_how_far_it_is_off() -> None:
 
 
 def test_several_budgets_count_alike() -> None:
-    both = Objective(static_macs=100, budgets=(30, 50), exponent=0).score(table(20, 80))
-    assert (both.accuracy, both.mean_macs, both.reward) == pytest.approx((0.75, 35.0, 0.75))
+    both = Objective(static_cost=100, budgets=(30, 50), exponent=0).score(table(20, 80))
+    assert (both.accuracy, both.mean_cost, both.reward) == pytest.approx((0.75, 35.0, 0.75))
     cheap, dear = (Objective(100, (10, 50), exponent=0).score(table(first, 80)).reward for first in (10, 20))
     assert cheap > dear
 
@@ -79,16 +79,16 @@ def test_a_plan_is_scored_by_what_its_own_network_answers_on_the_search_split(co
     batches = list(zip(images, answers, strict=True))
     cheap, dear = (Plan(2, {"a": widths}, {}) for widths in ((1, 9), (5, 5)))
     nets = {cheap: Answers((10.0, 50.0)), dear: Answers((30.0, 70.0))}
-    objective = Objective(static_macs=100, budgets=(40,), exponent=-0.1, confidence=confidence)
+    objective = Objective(static_cost=100, budgets=(40,), exponent=-0.1, confidence=confidence)
     score = evaluator(nets.__getitem__, batches, objective)
     logits, labels = torch.cat([x for x, _ in batches]).transpose(0, 1), torch.cat([y for _, y in batches])
     for plan, net in nets.items():
         assert score(plan) == objective.score(ExitTable.from_logits(logits, labels, net.macs, confidence))
-    assert score(cheap).mean_macs < score(dear).mean_macs
+    assert score(cheap).mean_cost < score(dear).mean_cost
     assert evaluator(nets.__getitem__, batches, replace(objective, exponent=-1.0))(cheap).reward > score(cheap).reward
 
 
 def test_thresholds_are_as_many_as_the_resolution() -> None:
     """Of two thresholds one lets all leave and one nobody, which is more than the budget."""
-    score = Objective(static_macs=100, budgets=(50,), exponent=0, resolution=2).score(table(20, 80))
-    assert (score.accuracy, score.mean_macs) == (0.5, 20.0)
+    score = Objective(static_cost=100, budgets=(50,), exponent=0, resolution=2).score(table(20, 80))
+    assert (score.accuracy, score.mean_cost) == (0.5, 20.0)

@@ -42,10 +42,10 @@ def test_a_half_written_last_line_is_dropped(journal: Path) -> None:
     [
         "{}",
         "[]",
-        '{"plan": {}, "score": {"accuracy": 1, "mean_macs": 1, "reward": 1}, "seconds": 1}',
+        '{"plan": {}, "score": {"accuracy": 1, "mean_cost": 1, "reward": 1}, "seconds": 1}',
         '{"plan": {"num_stages": 2, "widths": {}, "indicators": {}}, "score": {"accuracy": 1}, "seconds": 1}',
         '{"plan": {"num_stages": 2, "widths": {}, "indicators": {}}, '
-        '"score": {"accuracy": NaN, "mean_macs": 1, "reward": 1}, "seconds": 1}',
+        '"score": {"accuracy": NaN, "mean_cost": 1, "reward": 1}, "seconds": 1}',
         "not json",
     ],
 )
@@ -56,7 +56,7 @@ def test_a_line_that_is_no_entry_is_refused(journal: Path, line: str) -> None:
         read_journal(journal)
 
 
-@pytest.mark.parametrize("field", ["accuracy", "mean_macs", "reward"])
+@pytest.mark.parametrize("field", ["accuracy", "mean_cost", "reward"])
 def test_a_score_that_is_not_finite_is_refused(field: str) -> None:
     with pytest.raises(SettingsError, match="finite"):
-        Score(**{"accuracy": 0.5, "mean_macs": 1.0, "reward": 0.5, field: float("nan")})
+        Score(**{"accuracy": 0.5, "mean_cost": 1.0, "reward": 0.5, field: float("nan")})

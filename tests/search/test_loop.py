@@ -29,7 +29,7 @@ class Evaluator:
             raise KeyboardInterrupt
         self.calls[plan] += 1
         accuracy = int(plan.key, 16) / 16**16
-        return Score(accuracy, mean_macs=1e6 / 3, reward=accuracy / 3)
+        return Score(accuracy, mean_cost=1e6 / 3, reward=accuracy / 3)
 
 
 def fresh(name: str, seed: int = 0, space: SearchSpace = SPACE) -> Strategy:

@@ -59,7 +59,7 @@ def test_a_network_that_is_too_thin_is_refused() -> None:
 
 @pytest.mark.parametrize(("stages", "width"), [(1, 8), (2, 0)])
 def test_impossible_settings_are_refused(stages: int, width: int) -> None:
-    with pytest.raises(SettingsError, match="at least 2 and 1"):
+    with pytest.raises(SettingsError, match="at least 2 stages, and at least 1 channel"):
         search_space(tiny("vgg").graph, stages, width)
 
 

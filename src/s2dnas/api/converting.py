@@ -22,6 +22,8 @@ from s2dnas.exits import ExitRule
 from s2dnas.masked.shared import MaskedNet
 from s2dnas.saving.writing import save
 from s2dnas.search.journal import Entry
+from s2dnas.space.costs import Cost
+from s2dnas.space.division import PieceWidth
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet
 from s2dnas.training.compute import Compute
@@ -37,12 +39,13 @@ _log = logging.getLogger(__name__)
 class Conversion:
     """How a network is converted; the defaults are those of the command line.
 
-    ``copies``: the share of channels that exist twice, for wider later stages. ``search_images`` and ``fit_images``:
-    how many held-out images score a plan, and how many training images its weights are fitted on.
+    ``min_width``: the smallest piece, in channels; None: 4, or aligned pieces where the cost is another than
+    multiply-adds. ``copies``: the share of channels that exist twice, for wider later stages. ``search_images`` and
+    ``fit_images``: how many held-out images score a plan, and how many training images its weights are fitted on.
     """
 
     num_stages: int = 3
-    min_width: int = 4
+    min_width: PieceWidth | None = None
     copies: float = 0.0
     evaluations: int = 200
     search_images: int = 2500
@@ -67,15 +70,17 @@ def convert(
     held_out_loader: Loader,
     *,
     budget: float = 0.5,
+    cost: Callable[[Network], Cost] = Network.mac_cost,
     epochs: int = 30,
     folder: Path | str | None = None,
     how: Conversion | None = None,
     on_progress: Callable[[str, Progress], None] | None = None,
 ) -> Converted:
-    """Turn a trained static network into a dynamic one that keeps a budget, a share of the static macs, on average.
+    """Turn a trained static network into a dynamic one that keeps a budget, a share of the static cost, on average.
 
     Loaders yield images (N, C, H, W), normalised as in training, and labels (N,). Every second held-out image scores
     plans, the others set thresholds; no weights are fitted to either. It runs where the model's parameters are.
+    ``cost`` says what plans of the captured network cost, such as ``lambda net: net.latency(table, batch=1)``.
     ``on_progress(step, progress)`` is called as the steps ``search`` and ``train`` go on. With a ``folder``, a
     conversion that was killed goes on there, and the network is saved in its ``network``.
     Raises DataError, ModelError, PlanError or BudgetError before training if data, network or budget do not fit, and
@@ -89,16 +94,15 @@ def convert(
     for loader, name in ((train_loader, "train_loader"), (held_out_loader, "held_out_loader")):
         check_loader(loader, name, net.graph.traced.image_shape, net.graph.traced.num_classes)
     held_out = OnDevice(held_out_loader, device)
-    work = _Work(net, how, budget, None if folder is None else Path(folder), on_progress)
+    work = _Work(net, cost(net), how, budget, None if folder is None else Path(folder), on_progress)
     work.claim_folder()
     fitted_on = torch.cat([batch for batch, _ in gathered(OnDevice(train_loader, device), how.fit_images)])
-    wide = replace(work, net=net.with_copies(how.copies, fitted_on[:2]))
+    wide = work.widened(fitted_on[:2], cost)
     plan = wide.plan(fitted_on, Part(held_out, 0, 2))
     student = wide.train(plan, fitted_on, train_loader, Part(held_out, 0, 2))
     network = wide.net.build(student)
-    rule = calibrate(network, Part(held_out, 1, 2), budget=budget)
-    if wide.folder is not None:
-        save(network, {f"macs <= {budget:.0%} of static": rule}, wide.folder / "network", static=net.static())
+    rule = calibrate(network, Part(held_out, 1, 2), budget=budget, cost=wide.cost)
+    wide.save(network, rule, net.static())
     return Converted(network, rule, plan)
 
 
@@ -107,6 +111,7 @@ class _Work:
     """A conversion under way."""
 
     net: Network
+    cost: Cost
     how: Conversion
     budget: float
     folder: Path | None
@@ -117,21 +122,33 @@ class _Work:
         if self.folder is None:
             return
         path = self.folder / "conversion.json"
-        content = {"weights": _digest(self.net), "budget": self.budget, "how": json.loads(json.dumps(asdict(self.how)))}
+        how, cost = json.loads(json.dumps(asdict(self.how))), {"unit": self.cost.unit, "static": self.cost.static}
+        content = {"weights": _digest(self.net), "budget": self.budget, "cost": cost, "how": how}
         if path.exists() and read_json(path, "conversion") != content:
             raise ArtifactError(f"{self.folder} holds the conversion of another network or with other settings")
         write_json(path, "conversion", content)
 
+    def widened(self, images: Tensor, cost: Callable[[Network], Cost]) -> "_Work":
+        """The same work on the network with copies of channels."""
+        net = self.net.with_copies(self.how.copies, images)
+        return replace(self, net=net, cost=cost(net))
+
+    def save(self, network: MultiStageNet, rule: ExitRule, static: MultiStageNet) -> None:
+        """Leave the network and its rule in the folder, if there is one."""
+        if self.folder is not None:
+            rules = {f"{self.cost.unit} <= {self.budget:.0%} of static": rule}
+            save(network, rules, self.folder / "network", static=static)
+
     def plan(self, images: Tensor, search_split: Loader) -> Plan:
         """The plan of the highest reward."""
         held_out = gathered(search_split, self.how.search_images)
-        evaluator = self.net.evaluator(images, held_out, budget=self.budget)
+        evaluator = self.net.evaluator(images, held_out, budget=self.budget, cost=self.cost)
 
         def tell(index: int, entry: Entry) -> None:
             self._tell("search", Progress(index + 1, self.how.evaluations, -entry.score.reward))
 
         found = find_plan(
-            self.net.space(self.how.num_stages, self.how.min_width),
+            self.net.space(self.how.num_stages, self.how.min_width or (4 if self.cost.unit == "macs" else "aligned")),
             evaluator,
             evaluations=self.how.evaluations,
             journal=None if self.folder is None else self.folder / "journal.jsonl",

@@ -19,10 +19,13 @@ from s2dnas.inherit.copies import with_copies
 from s2dnas.inherit.reconstruct import Reconstruction, reconstructed
 from s2dnas.masked.shared import MaskedNet, SharedNet, static_network
 from s2dnas.network.weights import static_weights
+from s2dnas.profile.latency import latency_cost
+from s2dnas.profile.table import LatencyTable
 from s2dnas.search.evaluators import Objective, evaluator
 from s2dnas.search.journal import Score
 from s2dnas.space.cost import cost_model
-from s2dnas.space.division import search_space
+from s2dnas.space.costs import Cost, mac_cost
+from s2dnas.space.division import PieceWidth, search_space
 from s2dnas.space.importance import by_importance
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
@@ -41,9 +44,13 @@ def analyse(model: nn.Module, example: Tensor, *, importance: str = "l1", images
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A captured network and how its channels can be divided; print it to see what can be and what stays whole."""
+    """A captured network and how its channels can be divided; print it to see what can be and what stays whole.
+
+    ``given`` is the network without copies of channels, where ``graph`` has some.
+    """
 
     graph: ChannelGraph
+    given: ChannelGraph | None = None
 
     def __str__(self) -> str:
         return str(describe(self.graph))
@@ -58,15 +65,29 @@ class Network:
 
         It computes what it computed, which is checked on a few ``images`` (N, C, H, W). Raises ModelError if it cannot.
         """
-        return Network(with_copies(self.graph, share, images))
+        return Network(with_copies(self.graph, share, images), self.given or self.graph)
 
-    def space(self, num_stages: int = 3, min_width: int = 4) -> SearchSpace:
-        """All plans of S stages in pieces of at least ``min_width`` channels. Raises PlanError if there is none."""
+    def space(self, num_stages: int = 3, min_width: PieceWidth = 4) -> SearchSpace:
+        """All plans of S stages in pieces of at least ``min_width`` channels. Raises PlanError if there is none.
+
+        "aligned" pieces, of 32 channels or of 16 and less where there are too few, are what processors are fast at.
+        """
         return search_space(self.graph, num_stages, min_width)
 
     def macs(self, plan: Plan) -> FloatArray:
         """(S,) cumulative multiply-adds of a plan: entry j is what an image costs that leaves after stage j."""
         return cost_model(self.graph).macs(plan)
+
+    def mac_cost(self) -> Cost:
+        """Multiply-adds as what plans cost: the default everywhere."""
+        return mac_cost(self.graph)
+
+    def latency(self, table: LatencyTable, *, batch: int) -> Cost:
+        """Milliseconds per sample as what plans cost, in batches of a size that was profiled.
+
+        Raises SettingsError if the table was made for another network.
+        """
+        return latency_cost(self.graph, table, batch, self.given)
 
     def trainable(self, plan: Plan, images: Tensor, *, accumulate_logits: bool = False) -> MaskedNet:
         """The masked network of a plan, its weights fitted by least squares to what the static network computes.
@@ -95,6 +116,7 @@ class Network:
         images: Tensor,
         held_out: Loader,
         *,
+        cost: Cost | None = None,
         budget: float = 0.5,
         stage_limits: tuple[float, ...] = (),
         exponent: float = -0.07,
@@ -103,13 +125,15 @@ class Network:
         """What scores a plan without training it: with weights fitted on ``images``, by thresholds for a budget.
 
         ``held_out`` yields images and labels that no weights were fitted to. ``budget`` and ``stage_limits`` (what a
-        sample that leaves at the first, second, .. stage may cost) are shares of the static macs; the reward is
-        ACC x (COST / static)^exponent. Raises DataError if ``held_out`` does not fit the network.
+        sample that leaves at the first, second, .. stage may cost) are shares of what the static network costs, in
+        multiply-adds unless ``cost`` says otherwise; the reward is ACC x (COST / static)^exponent. Raises DataError if
+        ``held_out`` does not fit the network.
         """
         check_loader(held_out, "held_out", self.graph.traced.image_shape, self.graph.traced.num_classes)
         if not 0 < budget <= 1:
-            raise SettingsError(f"budget is a share of the static macs in (0, 1], not {budget}")
-        static = self.static_macs
+            raise SettingsError(f"budget is a share of the static cost in (0, 1], not {budget}")
+        price = cost or self.mac_cost()
+        static = price.static
         first, *later = stage_limits or (budget,)
         limits = tuple(limit * static for limit in (min(first, budget), *later))
         objective = Objective(static, (budget * static,), exponent, confidence, stage_limits=limits)
@@ -121,7 +145,7 @@ class Network:
         def network_of(plan: Plan) -> MaskedNet:
             return SharedNet(self.graph, fitting(plan.num_stages).at(plan)).at(plan)
 
-        return evaluator(network_of, held_out, objective)
+        return evaluator(network_of, held_out, objective, price)
 
     def static_accuracy(self, loader: Loader) -> float:
         """The share of a loader's images that the captured network answers rightly, in [0, 1]."""

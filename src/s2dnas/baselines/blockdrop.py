@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from s2dnas.baselines.adaptive import AdaptiveNet, Answer, module_macs
 from s2dnas.baselines.chain import image_for
 from s2dnas.baselines.residual_chain import ResidualChain
-from s2dnas.exits import Outcomes, mean_macs
+from s2dnas.exits import Outcomes, mean_cost
 from s2dnas.models.resnet import ResNet
 from s2dnas.training.compute import at_least_single
 
@@ -52,7 +52,7 @@ class BlockDropNet(AdaptiveNet):
         least, most = self.macs_bounds
         return {
             "policy_of_static": (most - self.static_macs) / self.static_macs,
-            "kept_of_blocks": (mean_macs(outcomes) - least) / (most - least),
+            "kept_of_blocks": (mean_cost(outcomes) - least) / (most - least),
         }
 
 

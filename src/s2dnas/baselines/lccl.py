@@ -18,7 +18,7 @@ from s2dnas.baselines.chain import image_for
 from s2dnas.baselines.shortcut import PaddedShortcut
 from s2dnas.baselines.sparse_conv import sparse_conv
 from s2dnas.errors import ModelError, require
-from s2dnas.exits import Outcomes, mean_macs
+from s2dnas.exits import Outcomes, mean_cost
 from s2dnas.models.init import he_normal
 from s2dnas.models.resnet import BasicBlock, ResNet
 
@@ -64,7 +64,7 @@ class LcclNet(AdaptiveNet):
         ``saved_of_all_layers``: these less the macs of gates, as a share of the whole network's: our accounting.
         ``saved_of_gated_layers``: the same as a share of the gated convolutions' macs: the reference's accounting.
         """
-        spent = mean_macs(outcomes)
+        spent = mean_cost(outcomes)
         return {
             "zero_fraction": (self.macs_bounds[1] - spent) / self.gated_macs,
             "saved_of_all_layers": (self.static_macs - spent) / self.static_macs,

@@ -8,19 +8,19 @@ import numpy as np
 from s2dnas.arrays import FloatArray
 from s2dnas.calibration.pareto import Frontier
 from s2dnas.errors import BudgetError
-from s2dnas.exits.metrics import accuracy, mean_macs
+from s2dnas.exits.metrics import accuracy, mean_cost
 from s2dnas.exits.rule import ExitRule, decide
 from s2dnas.exits.table import ExitTable
 
 RuleValue = Callable[[FloatArray, FloatArray], FloatArray]
 
 
-def for_budget(frontier: Frontier, macs: float) -> ExitRule:
-    """The most accurate rule whose mean cost is at most ``macs``.
+def for_budget(frontier: Frontier, budget: float) -> ExitRule:
+    """The most accurate rule whose mean cost is at most ``budget``, in the unit of the frontier.
 
     Raises BudgetError, which names the cheapest possible mean cost, if there is none.
     """
-    return frontier.rule(_affordable(frontier, macs) - 1)
+    return frontier.rule(_affordable(frontier, budget) - 1)
 
 
 def for_accuracy(frontier: Frontier, floor: float) -> ExitRule:
@@ -37,20 +37,20 @@ def for_accuracy(frontier: Frontier, floor: float) -> ExitRule:
     return frontier.rule(int(np.searchsorted(frontier.accuracy, floor)))
 
 
-def best_rule(frontier: Frontier, value: RuleValue, max_macs: float | None = None) -> ExitRule:
-    """The rule of the highest ``value(accuracy (P,), macs (P,)) -> (P,)``, of those with mean cost <= ``max_macs``.
+def best_rule(frontier: Frontier, value: RuleValue, max_cost: float | None = None) -> ExitRule:
+    """The rule of the highest ``value(accuracy (P,), costs (P,)) -> (P,)``, of those with mean cost <= ``max_cost``.
 
     Of several with that value, the cheapest. Raises BudgetError if no rule costs so little.
     """
-    count = len(frontier) if max_macs is None else _affordable(frontier, max_macs)
-    return frontier.rule(int(np.argmax(value(frontier.accuracy[:count], frontier.macs[:count]))))
+    count = len(frontier) if max_cost is None else _affordable(frontier, max_cost)
+    return frontier.rule(int(np.argmax(value(frontier.accuracy[:count], frontier.costs[:count]))))
 
 
 @dataclass(frozen=True, eq=False)
 class RuleCurve:
-    """Rules measured on one table: mean macs (P,) and accuracy (P,), in the order of the rules."""
+    """Rules measured on one table: mean cost (P,) and accuracy (P,), in the order of the rules."""
 
-    macs: FloatArray
+    costs: FloatArray
     accuracy: FloatArray
 
 
@@ -58,16 +58,21 @@ def rule_curve(frontier: Frontier, table: ExitTable, points: int = 200) -> RuleC
     """At most ``points`` rules of a frontier, evenly spread over cost, measured on another table."""
     thinned = frontier.thin(points)
     outcomes = [decide(table, thinned.rule(index)) for index in range(len(thinned))]
-    return RuleCurve(np.array([mean_macs(o) for o in outcomes]), np.array([accuracy(o) for o in outcomes]))
+    return RuleCurve(np.array([mean_cost(o) for o in outcomes]), np.array([accuracy(o) for o in outcomes]))
 
 
-def _affordable(frontier: Frontier, macs: float) -> int:
-    """How many rules, from the cheapest, cost at most ``macs``: at least one."""
-    cheapest = float(frontier.macs[0])
-    limit = macs * (1 + 1e-12)  # a mean of equal costs may round to just above that cost
+def _affordable(frontier: Frontier, budget: float) -> int:
+    """How many rules, from the cheapest, cost at most ``budget``: at least one."""
+    cheapest = float(frontier.costs[0])
+    limit = budget * (1 + 1e-12)  # a mean of equal costs may round to just above that cost
     if not limit >= cheapest:
         raise BudgetError(
-            f"no thresholds bring the mean cost down to {macs:,.0f} macs per sample, the cheapest possible is "
-            f"{cheapest:,.0f} (everything leaves at the first stage); raise the budget or give the first stage less"
+            f"no thresholds bring the mean cost down to {_amount(budget)} {frontier.unit} per sample, the cheapest "
+            f"possible is {_amount(cheapest)} (everything leaves at the first stage); raise the budget or give the "
+            "first stage less"
         )
-    return int(np.searchsorted(frontier.macs, limit, side="right"))
+    return int(np.searchsorted(frontier.costs, limit, side="right"))
+
+
+def _amount(cost: float) -> str:
+    return f"{cost:,.0f}" if cost >= 1000 else f"{cost:.3g}"

@@ -12,7 +12,7 @@ def hindsight(table: ExitTable) -> RuleCurve:
     Where the budget is too small for all, those that cost least are sent on, since each is one more right answer.
     """
     right = table.correct.any(axis=0)
-    extra = np.sort(table.macs[table.correct.argmax(axis=0)][right] - table.macs[0])
+    extra = np.sort(table.costs[table.correct.argmax(axis=0)][right] - table.costs[0])
     free = int((extra == 0).sum())
-    macs = table.macs[0] + np.concatenate([[0.0], np.cumsum(extra[free:])]) / table.num_samples
-    return RuleCurve(macs, np.arange(free, len(extra) + 1) / table.num_samples)
+    costs = table.costs[0] + np.concatenate([[0.0], np.cumsum(extra[free:])]) / table.num_samples
+    return RuleCurve(costs, np.arange(free, len(extra) + 1) / table.num_samples)

@@ -35,7 +35,7 @@ def frontier(table: ExitTable, resolution: int | None = None, *, expected: bool 
         _enumerate(grid, archive)
     else:
         _ascend(grid, archive)
-    return archive.frontier(table.confidence)
+    return archive.frontier(table.confidence, table.unit)
 
 
 def _enumerate(grid: Grid, archive: Archive) -> None:
@@ -48,7 +48,7 @@ def _enumerate(grid: Grid, archive: Archive) -> None:
 
 def _ascend(grid: Grid, archive: Archive) -> None:
     """Follow the optimum along rising and falling prices, each optimum being the start for the next price."""
-    step = float(grid.macs[-1] - grid.macs[0]) or 1.0
+    step = float(grid.costs[-1] - grid.costs[0]) or 1.0
     highest, lowest, middle = grid.sizes - 1, grid.sizes * 0, grid.sizes // 2
     for choice, prices in ((highest, PRICES), (lowest, PRICES[::-1]), (middle, PRICES)):
         for price in prices:
@@ -56,12 +56,12 @@ def _ascend(grid: Grid, archive: Archive) -> None:
 
 
 def _climb(grid: Grid, archive: Archive, start: Index, price: float) -> Index:
-    """The choice that no change of a single threshold improves; ``price`` is right answers per multiply-add."""
+    """The choice that no change of a single threshold improves; ``price`` is right answers per unit of cost."""
     choice, stage, settled = start.copy(), 0, 0
     while settled < len(choice):
         line = grid.sweep(choice, stage)
         archive.offer(choice, stage, line)
-        value = line.correct - price * line.macs
+        value = line.correct - price * line.costs
         place, current = int(np.argmax(value)), value[choice[stage]]
         # Only a real gain counts, else rounding could let equal choices alternate for ever.
         gained = value[place] > current + 1e-9 * max(1.0, abs(current))

@@ -20,10 +20,10 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Right answers (rounded) and macs, each (T,), summed over all samples, for all T thresholds of one stage."""
+    """Right answers (rounded) and costs, each (T,), summed over all samples, for all T thresholds of one stage."""
 
     correct: Index
-    macs: FloatArray
+    costs: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +31,13 @@ class Grid:
     """The thresholds of a table: for each stage but the last, rising from 0 (all leave) to NEVER.
 
     A choice (S - 1,) picks one threshold per stage by its index. Sample n leaves at stage j
-    if ``levels[j, n] >= choice[j]``. ``correct`` in [0, 1] is (S, N), ``macs`` (S,).
+    if ``levels[j, n] >= choice[j]``. ``correct`` in [0, 1] is (S, N), ``costs`` (S,).
     """
 
     thresholds: tuple[FloatArray, ...]
     levels: Index
     correct: FloatArray
-    macs: FloatArray
+    costs: FloatArray
 
     @cached_property
     def sizes(self) -> Index:
@@ -61,22 +61,22 @@ class Grid:
         levels = [np.searchsorted(t, s, side="right") - 1 for t, s in zip(thresholds, table.scores, strict=False)]
         shape = (table.num_stages - 1, table.num_samples)
         right = table.correct.astype(float) if correct is None else correct
-        return Grid(thresholds, np.array(levels, dtype=np.intp).reshape(shape), right, table.macs)
+        return Grid(thresholds, np.array(levels, dtype=np.intp).reshape(shape), right, table.costs)
 
     def sweep(self, choice: Index, stage: int) -> Line:
-        """Right answers and macs for every threshold of ``stage``, the other stages' thresholds as in ``choice``."""
+        """Right answers and costs for every threshold of ``stage``, the other stages' thresholds as in ``choice``."""
         onward = self._without(choice, stage)
-        right, macs = self.correct[onward, self._samples], self.macs[onward]
+        right, costs = self.correct[onward, self._samples], self.costs[onward]
         reaching = np.flatnonzero(onward > stage)  # who leaves earlier does so whatever this threshold is
         levels = self.levels[stage][reaching]
         gains = np.bincount(levels, self.correct[stage][reaching] - right[reaching], self.sizes[stage])
-        costs = np.bincount(levels, self.macs[stage] - macs[reaching], self.sizes[stage])
+        savings = np.bincount(levels, self.costs[stage] - costs[reaching], self.sizes[stage])
         correct = right.sum() + _suffix_sums(gains)  # where answers are counted, whole numbers, exact in float64
-        return Line(correct.round().astype(np.intp), macs.sum() + _suffix_sums(costs))
+        return Line(correct.round().astype(np.intp), costs.sum() + _suffix_sums(savings))
 
     def _without(self, choice: Index, stage: int) -> Index:
         """(N,): where each sample leaves if none may leave at ``stage``."""
-        stages = np.full(self.correct.shape[1], len(self.macs) - 1, dtype=np.intp)
+        stages = np.full(self.correct.shape[1], len(self.costs) - 1, dtype=np.intp)
         for other in reversed(range(len(choice))):
             if other != stage:
                 stages[self.levels[other] >= choice[other]] = other

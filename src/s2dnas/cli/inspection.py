@@ -12,8 +12,9 @@ from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.describe import Description, describe
 from s2dnas.graph.trace import trace
 from s2dnas.models.registry import create_model
+from s2dnas.space.alignment import slow_pieces
 from s2dnas.space.cost import CostModel, cost_model
-from s2dnas.space.division import search_space
+from s2dnas.space.division import PieceWidth, pieces_in_words, search_space
 from s2dnas.space.extremes import cheapest, most_expensive
 from s2dnas.space.plan import Plan
 from s2dnas.verification.findings import Verification
@@ -22,13 +23,16 @@ from s2dnas.verification.verify import verify
 
 @dataclass(frozen=True)
 class SpaceSummary:
-    """A search space: its number of plans; cumulative macs (S,) of its cheapest and most expensive one."""
+    """A search space: its number of plans; cumulative macs (S,) of its cheapest and most expensive one; a warning of
+    narrow pieces.
+    """
 
     num_stages: int
-    min_width: int
+    min_width: PieceWidth
     size: int
     cheapest: tuple[float, ...]
     most_expensive: tuple[float, ...]
+    warning: str | None
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,11 @@ def inspection_lines(found: Inspection) -> Iterator[str]:
     yield f"{found.model}: {size}"
     yield divisible
     if space := found.space:
-        yield f"{space.size:.1e} plans of {space.num_stages} stages in pieces of {space.min_width} channels"
+        yield f"{space.size:.1e} plans of {space.num_stages} stages in {pieces_in_words(space.min_width)}"
         yield f"  cheapest: {_shares(space.cheapest, found.network.macs)} of the macs up to each stage"
         yield f"  most expensive: {_shares(space.most_expensive, found.network.macs)} of the macs up to each stage"
+        if space.warning:
+            yield f"  {space.warning}"
     else:
         yield f"no search space: {found.undivided}"
     yield from found.network.parts()
@@ -65,7 +71,7 @@ def _shares(macs: Sequence[float], static: float) -> str:
 
 
 def inspect_model(
-    model: str, num_classes: int, image_shape: tuple[int, int, int], stages: int, min_width: int
+    model: str, num_classes: int, image_shape: tuple[int, int, int], stages: int, min_width: PieceWidth
 ) -> Inspection:
     """Capture and analyse a model of the registry for images (C, H, W).
 
@@ -78,8 +84,9 @@ def inspect_model(
     except PlanError as error:
         return Inspection(model, network, None, str(error))
     cost = cost_model(graph)
-    extremes = (_macs(cost, find(space, cost)) for find in (cheapest, most_expensive))
-    return Inspection(model, network, SpaceSummary(stages, min_width, space.size, *extremes), None)
+    low, high = (_macs(cost, find(space, cost)) for find in (cheapest, most_expensive))
+    summary = SpaceSummary(stages, min_width, space.size, low, high, slow_pieces(graph, space))
+    return Inspection(model, network, summary, None)
 
 
 def verify_model(

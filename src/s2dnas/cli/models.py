@@ -15,6 +15,16 @@ ImageSize = Annotated[int, typer.Option(min=1, help="Height and width of an imag
 Channels = Annotated[int, typer.Option(min=1, help="Channels of an image.")]
 Stages = Annotated[int, typer.Option(help="S.")]
 MinWidth = Annotated[int, typer.Option(help="The smallest number of channels of a stage.")]
+
+
+def piece_width(text: str) -> Any:
+    """How finely couplings are divided: a number of channels, or "aligned"."""
+    return int(text) if text.isdecimal() else text
+
+
+Pieces = Annotated[
+    Any, typer.Option(parser=piece_width, metavar="INTEGER|aligned", help="The smallest number of channels of a stage.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -26,7 +36,7 @@ def inspect_command(
     size: ImageSize = 32,
     channels: Channels = 3,
     stages: Stages = 3,
-    min_width: MinWidth = 4,
+    min_width: Pieces = "4",
     as_json: AsJson = False,
 ) -> None:
     """What of a network can be divided, what cannot, and what its plans cost. Example: s2dnas inspect resnet20"""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from s2dnas.calibration import for_budget, frontier, rule_curve
 from s2dnas.errors import BudgetError
-from s2dnas.exits import ExitRule, ExitTable, Outcomes, accuracy, decide, mean_macs
+from s2dnas.exits import ExitRule, ExitTable, Outcomes, accuracy, decide, mean_cost
 from s2dnas.records import Record
 
 
@@ -57,7 +57,7 @@ def by_thresholds(
     """
     front = frontier(calibrate, expected=expected)
     curve = rule_curve(front, test)
-    points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(curve.macs, curve.accuracy, strict=True))
+    points = tuple(Point(mean_macs=m, accuracy=a) for m, a in zip(curve.costs, curve.accuracy, strict=True))
     at_budgets = []
     for budget in budgets:
         try:
@@ -75,7 +75,7 @@ def by_rules(
     points = tuple(sorted((_point(unseen) for _, unseen in pairs), key=lambda point: point.mean_macs))
     at_budgets = []
     for budget in budgets:
-        affordable = [pair for pair in pairs if mean_macs(pair[0]) <= budget * static_macs]
+        affordable = [pair for pair in pairs if mean_cost(pair[0]) <= budget * static_macs]
         if affordable:
             at_budgets.append(_at(budget, max(affordable, key=lambda pair: accuracy(pair[0]))[1]))
     return points, tuple(at_budgets)
@@ -89,11 +89,11 @@ def by_outcomes(outcomes: Outcomes, static_macs: float, budgets: Sequence[float]
 
 
 def _point(outcomes: Outcomes) -> Point:
-    return Point(mean_macs=mean_macs(outcomes), accuracy=accuracy(outcomes))
+    return Point(mean_macs=mean_cost(outcomes), accuracy=accuracy(outcomes))
 
 
 def _at(budget: float, outcomes: Outcomes) -> AtBudget:
-    return AtBudget(budget=budget, mean_macs=mean_macs(outcomes), accuracy=accuracy(outcomes))
+    return AtBudget(budget=budget, mean_macs=mean_cost(outcomes), accuracy=accuracy(outcomes))
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from s2dnas.comparison.method_settings import MethodSettings
 from s2dnas.comparison.methods import METHODS
@@ -27,6 +27,12 @@ class CompareSettings(MethodSettings):
     methods: tuple[Literal[tuple(METHODS)], ...] = tuple(METHODS)  # type: ignore[valid-type]
     published: Literal[tuple(PUBLISHED)] | None = None  # type: ignore[valid-type]
     run: Settings = Settings()
+
+    @model_validator(mode="after")
+    def _by_macs(self) -> "CompareSettings":
+        if self.run.cost != "macs":
+            raise ValueError("run.cost is 'latency', but methods are compared by multiply-adds: leave it out")
+        return self
 
 
 def load_comparison(file: Path, overrides: Iterable[str] = ()) -> CompareSettings:

@@ -14,9 +14,9 @@ def accuracy(outcomes: Outcomes) -> float:
     return float(np.mean(outcomes.predictions == outcomes.labels))
 
 
-def mean_macs(outcomes: Outcomes) -> float:
-    """Multiply-adds that one sample costs on average."""
-    return float(np.mean(outcomes.macs))
+def mean_cost(outcomes: Outcomes) -> float:
+    """What one sample costs on average, in the unit of the outcomes."""
+    return float(np.mean(outcomes.costs))
 
 
 def exit_share(outcomes: Outcomes) -> FloatArray:
@@ -40,7 +40,7 @@ class OperatingPoint:
 
     target: str
     accuracy: float
-    mean_macs: float
+    mean_cost: float
     exit_share: tuple[float, ...]
     exit_accuracy: tuple[float | None, ...]
     thresholds: tuple[float, ...]
@@ -53,7 +53,7 @@ def operating_point(table: ExitTable, rule: ExitRule, target: str) -> OperatingP
     return OperatingPoint(
         target=target,
         accuracy=accuracy(outcomes),
-        mean_macs=mean_macs(outcomes),
+        mean_cost=mean_cost(outcomes),
         exit_share=tuple(exit_share(outcomes).tolist()),
         exit_accuracy=exit_accuracy(outcomes),
         thresholds=rule.thresholds,

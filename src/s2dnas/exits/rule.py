@@ -77,21 +77,21 @@ class ExitRule:
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """What came out, per sample: predictions, stages (from 0), macs spent and labels, each (N,).
+    """What came out, per sample: predictions, stages (from 0), what was spent and labels, each (N,).
 
     Every method that is compared ends here, however it works inside. Raises DataError if shapes disagree.
     """
 
     predictions: IntArray
     stages: IntArray
-    macs: FloatArray
+    costs: FloatArray
     labels: IntArray
     num_stages: int
 
     def __post_init__(self) -> None:
-        shapes = {name: np.shape(getattr(self, name)) for name in ("predictions", "stages", "macs", "labels")}
+        shapes = {name: np.shape(getattr(self, name)) for name in ("predictions", "stages", "costs", "labels")}
         if len(set(shapes.values())) != 1 or len(shape := shapes["labels"]) != 1 or shape[0] == 0:
-            raise DataError(f"outcomes need N >= 1 predictions, stages, macs and labels, got shapes {shapes}")
+            raise DataError(f"outcomes need N >= 1 predictions, stages, costs and labels, got shapes {shapes}")
         if np.min(self.stages) < 0 or np.max(self.stages) >= self.num_stages:
             raise DataError(f"outcomes of {self.num_stages} stages hold a stage outside 0..{self.num_stages - 1}")
 
@@ -114,7 +114,7 @@ def decide(table: ExitTable, rule: ExitRule) -> Outcomes:
     return Outcomes(
         predictions=np.take_along_axis(table.predictions, stages[None], axis=0)[0],
         stages=stages,
-        macs=table.macs[stages],
+        costs=table.costs[stages],
         labels=table.labels,
         num_stages=table.num_stages,
     )

@@ -14,14 +14,15 @@ from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.exits.scoring import AnyScoring, as_scoring, canonical, from_text, to_text
 
 _FORMAT = "s2dnas.exit_table"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
 class ExitTable:
-    """Scores (S, N) in [0, 1], predictions (S, N), labels (N,) and cumulative macs (S,) of all exits, read-only.
+    """Scores (S, N) in [0, 1], predictions (S, N), labels (N,) and cumulative costs (S,) of all exits, read-only.
 
-    ``macs[j]`` is the cost of a sample that leaves at stage j, all earlier stages included; it never decreases.
+    ``costs[j]`` is the cost, in ``unit``, of a sample that leaves at stage j, all earlier stages included; it never
+    decreases.
     ``confidence`` says how the scores were made; ``static`` (N,) is what the static network answers, where it is known.
     Raises DataError if shapes disagree or values are out of range, SettingsError if the measure is unknown.
     """
@@ -29,9 +30,10 @@ class ExitTable:
     scores: FloatArray
     predictions: IntArray
     labels: IntArray
-    macs: FloatArray
+    costs: FloatArray
     confidence: AnyScoring
     static: IntArray | None = None
+    unit: str = "macs"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "confidence", canonical(self.confidence))
@@ -56,7 +58,7 @@ class ExitTable:
             scores=scores,
             predictions=predictions,
             labels=np.asarray(labels, dtype=np.int64),
-            macs=np.asarray(macs, dtype=np.float64),
+            costs=np.asarray(macs, dtype=np.float64),
             confidence=confidence,
             static=None if static is None else np.asarray(static, dtype=np.int64),
         )
@@ -88,6 +90,10 @@ class ExitTable:
         scores, predictions = self.scores[:, picked], self.predictions[:, picked]
         return replace(self, scores=scores, predictions=predictions, labels=self.labels[picked], static=static)
 
+    def priced(self, costs: npt.ArrayLike, unit: str) -> "ExitTable":
+        """The same answers at other costs (S,)."""
+        return replace(self, costs=np.asarray(costs, dtype=np.float64), unit=unit)
+
     @property
     def like_static(self) -> "ExitTable":
         """The table whose labels are the static network's answers: to be right in it is to agree with that network.
@@ -100,7 +106,7 @@ class ExitTable:
 
     def save(self, path: Path) -> None:
         """Write the table as NPZ."""
-        header = {"format": _FORMAT, "version": _VERSION, "confidence": to_text(self.confidence)}
+        header = {"format": _FORMAT, "version": _VERSION, "confidence": to_text(self.confidence), "unit": self.unit}
         arrays = {name: np.array(value) for name, value in header.items()}
         write_arrays(path, arrays | {name: getattr(self, name) for name in self._arrays()})
 
@@ -115,9 +121,9 @@ class ExitTable:
                 "repeat the step that wrote it"
             )
         try:
-            scores, predictions, labels, macs = (arrays[name] for name in _DTYPES if name != "static")
+            scores, predictions, labels, costs = (arrays[name] for name in _DTYPES if name != "static")
             scoring = from_text(str(arrays["confidence"]))
-            return ExitTable(scores, predictions, labels, macs, scoring, arrays.get("static"))
+            return ExitTable(scores, predictions, labels, costs, scoring, arrays.get("static"), str(arrays["unit"]))
         except (KeyError, ValueError, S2dnasError) as error:
             raise ArtifactError(f"{path} is not a valid exit table ({error}); repeat the step that wrote it") from error
 
@@ -129,7 +135,7 @@ _DTYPES = {
     "scores": np.float64,
     "predictions": np.int64,
     "labels": np.int64,
-    "macs": np.float64,
+    "costs": np.float64,
     "static": np.int64,
 }
 
@@ -138,7 +144,7 @@ def _check_shapes(table: ExitTable) -> None:
     shape = table.scores.shape
     if len(shape) != 2 or 0 in shape:
         raise DataError(f"an exit table needs scores (S, N) with S, N >= 1, got shape {shape}")
-    expected = {"predictions": shape, "labels": shape[1:], "macs": shape[:1], "static": shape[1:]}
+    expected = {"predictions": shape, "labels": shape[1:], "costs": shape[:1], "static": shape[1:]}
     for name in table._arrays()[1:]:
         want = expected[name]
         if (got := getattr(table, name).shape) != want:
@@ -153,5 +159,5 @@ def _check_values(table: ExitTable) -> None:
             f"scores must lie in [0, 1]: stage {stage + 1}, sample {sample} has {table.scores[stage, sample]}; "
             "a network that gives non-finite logits must be trained again"
         )
-    if not (np.isfinite(table.macs).all() and table.macs[0] > 0 and (np.diff(table.macs) >= 0).all()):
-        raise DataError(f"macs must be cumulative: finite, positive, never decreasing; got {table.macs.tolist()}")
+    if not (np.isfinite(table.costs).all() and table.costs[0] > 0 and (np.diff(table.costs) >= 0).all()):
+        raise DataError(f"costs must be cumulative: finite, positive, never decreasing; got {table.costs.tolist()}")

@@ -9,26 +9,32 @@ from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.inherit.copies import with_copies
 from s2dnas.pipeline.feed import DataFeed
+from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.statics import StaticNetworks
-from s2dnas.space.cost import cost_model
-from s2dnas.space.division import search_space
+from s2dnas.profile.table import LatencyTable
+from s2dnas.space.division import pieces_in_words, search_space
 
 
-def check(settings: Settings, feed: DataFeed, statics: StaticNetworks) -> None:
-    """Raise for a network that cannot be captured, data that does not fit, too many stages, budgets out of reach."""
+def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: LatencyTable | None) -> None:
+    """Raise for a network that cannot be captured, data or latencies that do not fit, too many stages, budgets out of
+    reach.
+    """
     if settings.augmentation != Augmentation(crop=False, flip=False):
         require_extra("data", "kornia")
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
     graph = analyse_channels(trace(statics.new(), torch.zeros(1, *feed.image_shape)))
     with_copies(graph, settings.space.copies, feed.norm_images[:2].cpu())
-    space = search_space(graph, stages, settings.space.min_width)
+    space = search_space(graph, stages, settings.min_width)
+    pricing = Pricing(settings, graph, graph, table)
+    pricing.times  # noqa: B018  a table of another network is refused
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
-    cheapest = float(cost_model(graph).macs(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0]) / graph.macs
+    cheapest = float(pricing.cost.shares(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0])
     for name, budgets in {"search.budgets": settings.search.budgets, "exits.budgets": settings.exits.budgets}.items():
         if (budget := min(budgets, default=1.0)) < cheapest:
             raise BudgetError(
-                f"{name} asks for {budget:.1%} of the static macs, but a first stage needs {cheapest:.1%} at least, in "
-                f"pieces of {settings.space.min_width} channels; raise the budget or lower space.min_width"
+                f"{name} asks for {budget:.1%} of the static {pricing.cost.unit}, but a first stage needs "
+                f"{cheapest:.1%} at least, in {pieces_in_words(settings.min_width)}; raise the budget or lower "
+                "space.min_width"
             )

@@ -25,6 +25,7 @@ from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import ExitSettings
+from s2dnas.space.costs import Cost
 
 _Choose = Callable[[], ExitRule]
 
@@ -41,10 +42,12 @@ def set_thresholds(run: Run) -> None:
     net, static = run.networks.trained(), static_predictions(run.statics.trained, run.feed.plain(data))
     logits, labels = stage_logits(net, run.feed.plain(data))
     fit = Fit(exits.confidence, exits.temperature, exits.predictor, exits.surest)
-    table = calibration_table(fit, logits, labels, np.array(net.macs), static, chosen if promised else None)
+    in_macs = calibration_table(fit, logits, labels, np.array(net.macs), static, chosen if promised else None)
+    cost = run.pricing.cost
+    table = in_macs.priced(cost.of(net.info.plan), cost.unit)
     table.save(run.folder.path / "calibrate.npz")
     accuracy = float(np.mean(static == labels))
-    targets = _targets(exits, table, accuracy, run.statics.graph.macs)
+    targets = _targets(exits, table, accuracy, cost)
     promises = _promises(exits, table.take(chosen), table.take(tested)) if promised else {}
     content = {**_chosen({**targets, **promises}), "static_accuracy": accuracy}
     write_json(run.folder.path / "rules.json", "rules", content | {"seconds": time.perf_counter() - start})
@@ -58,8 +61,9 @@ def answer_test(run: Run) -> None:
     data = run.feed.splits.test
     net, static = run.networks.trained(), static_predictions(run.statics.trained, run.feed.plain(data))
     logits, labels = stage_logits(net, run.feed.plain(data))
-    table = ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static)
-    table.save(run.folder.path / "test.npz")
+    cost = run.pricing.cost
+    in_macs = ExitTable.from_logits(logits, labels, np.array(net.macs), confidence, static)
+    in_macs.priced(cost.of(net.info.plan), cost.unit).save(run.folder.path / "test.npz")
     content = {"static": float(np.mean(static == labels))}
     if run.settings.control:
         content["control"] = on_test(run.feed, run.statics.after("control"))
@@ -89,11 +93,12 @@ def _chosen(targets: Mapping[str, _Choose]) -> dict[str, dict[str, object]]:
     return {"rules": rules, "unreached": unreached}
 
 
-def _targets(exits: ExitSettings, table: ExitTable, static_accuracy: float, static_macs: int) -> dict[str, _Choose]:
+def _targets(exits: ExitSettings, table: ExitTable, static_accuracy: float, cost: Cost) -> dict[str, _Choose]:
     """How the rule of each target is chosen that is to be met on the samples of ``table``."""
     front = frontier(table, expected=exits.expected)
     budgets = {
-        f"macs <= {share:.0%} of static": partial(for_budget, front, share * static_macs) for share in exits.budgets
+        f"{cost.unit} <= {share:.0%} of static": partial(for_budget, front, share * cost.static)
+        for share in exits.budgets
     }
     floors = {
         f"at most {points:g} points under static": partial(for_accuracy, front, static_accuracy - points / 100)

@@ -19,6 +19,11 @@ class RunFolder:
         """Where the training of a step keeps its state."""
         return self.path / step / CHECKPOINT
 
+    @property
+    def latencies(self) -> Path:
+        """Where a run keeps the latency table that it was started with, if there is one."""
+        return self.path / "latency.json"
+
     def trained(self, step: str) -> Path:
         """The checkpoint of a training that has begun. Raises ArtifactError if there is none."""
         return self.finished(f"{step}/{CHECKPOINT}")

@@ -1,6 +1,7 @@
 """Open a run folder: a new one, whose start is checked before anything is written, or one that is there."""
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -15,7 +16,11 @@ from s2dnas.pipeline.settings import DeviceSettings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.pipeline.study import Study
+from s2dnas.profile.machine import processor
+from s2dnas.profile.table import LatencyTable
 from s2dnas.training.compute import Compute, device_for
+
+_log = logging.getLogger(__name__)
 
 
 def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run:
@@ -26,11 +31,17 @@ def open_run(folder: Path, start: Start | None, watch: Watch = unwatched) -> Run
     """
     path = folder / "run.json"
     if path.exists():
-        return _assembled(folder, _found(path, start), watch)
+        run = _assembled(folder, _found(path, start), watch)
+        if start is not None:
+            _refuse_other_latencies(run, start)
+        return run
     if start is None:
         raise ArtifactError(f"{folder} is not a run folder; start one with 's2dnas run MODEL DATA --out {folder}'")
     run = _assembled(folder, start, watch)
-    check(run.settings, run.feed, run.statics)
+    table = _table(start)
+    check(run.settings, run.feed, run.statics, table)
+    if table is not None:
+        table.save(run.folder.latencies)
     write_json(path, "run", start.to_dict())
     return run
 
@@ -39,7 +50,8 @@ def _assembled(folder: Path, start: Start, watch: Watch) -> Run:
     own, compute = RunFolder(folder), _compute(start.settings.device)
     feed = DataFeed(start.data, start.settings, compute.device)
     statics = StaticNetworks(start, own, feed)
-    return Run(own, start, watch, compute, feed, statics, Study(statics, feed, start.settings.space))
+    study = Study(statics, feed, start.settings.space, start.settings.min_width)
+    return Run(own, start, watch, compute, feed, statics, study)
 
 
 def _compute(settings: DeviceSettings) -> Compute:
@@ -61,3 +73,23 @@ def _found(path: Path, start: Start | None) -> Start:
             f"{path.parent} was started with {old}, not with {new}; give another --out, or use 's2dnas resume'"
         )
     return found
+
+
+def _table(start: Start) -> LatencyTable | None:
+    """The latencies that a run is started with; it is said if they belong to another machine."""
+    if (name := start.settings.latency.table) is None:
+        return None
+    table = LatencyTable.load(Path(name))
+    if table.processor != processor():
+        _log.warning("the latencies of %s were measured on %s, this is %s", name, table.processor, processor())
+    return table
+
+
+def _refuse_other_latencies(run: Run, start: Start) -> None:
+    """Raise ArtifactError if the file of latencies is not what it was; a run goes on with those it was started with."""
+    name = start.settings.latency.table
+    if name is not None and Path(name).exists() and _table(start) != run.latencies:
+        raise ArtifactError(
+            f"{run.folder.path} was started with other latencies than {name} holds now; give another --out, or use "
+            "'s2dnas resume'"
+        )

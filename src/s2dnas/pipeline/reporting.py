@@ -11,15 +11,17 @@ import torch
 from s2dnas.calibration import frontier, rule_curve
 from s2dnas.config import changed
 from s2dnas.data.splits import Splits
-from s2dnas.exits import ExitRule, operating_point
+from s2dnas.exits import ExitRule, ExitTable, operating_point
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.pipeline.finished import FinishedSteps, read_finished
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.galleries import galleries
+from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.start import Start
 from s2dnas.report.content import ReportContent
 from s2dnas.report.write import write_report
+from s2dnas.space.alignment import slow_widths
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet
 from s2dnas.training.checkpoint import EpochRecord
@@ -34,9 +36,13 @@ def compile_report(run: Run) -> None:
         **_origin(run.folder, run.start),
         "static": _static(run, finished),
         "static_control": _control(finished),
-        "warnings": _warnings(finished, run.feed.splits),
+        "warnings": [
+            *_warnings(finished, run.feed.splits),
+            *filter(None, [slow_widths(run.study.graph, finished.plan)]),
+        ],
         **_dynamic(run, finished),
-        "search": _search(finished, run.settings.search.strategy),
+        "search": _search(finished, run.settings.search.strategy, run.pricing.cost.unit),
+        "latency": _latency(run.pricing, finished.plan),
         "training": _training(finished),
         "seconds": finished.seconds,
         "plan": _plan(finished.plan, run.study.graph),
@@ -106,12 +112,14 @@ def _warnings(finished: FinishedSteps, splits: Splits) -> list[str]:
 
 def _dynamic(run: Run, finished: FinishedSteps) -> Content:
     """How well the dynamic network does: its stages, its operating points, and its curve."""
-    curve = rule_curve(frontier(finished.calibrate, expected=run.settings.exits.expected), finished.test)
+    net = run.networks.trained()
+    calibrate, test = (table.priced(net.macs, "macs") for table in (finished.calibrate, finished.test))
+    curve = rule_curve(frontier(finished.calibrate, expected=run.settings.exits.expected), test)
     return {
-        "stages": _stages(run.networks.trained(), finished),
-        "operating_points": [_point(target, rule, finished) for target, rule in finished.rules.items()],
+        "stages": _stages(net, finished),
+        "operating_points": [_point(target, rule, calibrate, test) for target, rule in finished.rules.items()],
         "unreached": [{"target": target, "reason": reason} for target, reason in finished.unreached.items()],
-        "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(curve.macs, curve.accuracy, strict=True)],
+        "curve": [{"mean_macs": m, "accuracy": a} for m, a in zip(curve.costs, curve.accuracy, strict=True)],
     }
 
 
@@ -119,16 +127,30 @@ def _stages(net: MultiStageNet, finished: FinishedSteps) -> list[Content]:
     params = np.cumsum([sum(p.numel() for p in stage.parameters()) for stage in net.stages])
     return [
         {"accuracy": a, "macs": round(m), "params": int(p)}
-        for a, m, p in zip(finished.test.stage_accuracy, finished.test.macs, params, strict=True)
+        for a, m, p in zip(finished.test.stage_accuracy, net.macs, params, strict=True)
     ]
 
 
-def _point(target: str, rule: ExitRule, finished: FinishedSteps) -> Content:
-    chosen, measured = (operating_point(table, rule, target) for table in (finished.calibrate, finished.test))
-    return {**vars(measured), "calibrate_accuracy": chosen.accuracy, "calibrate_macs": chosen.mean_macs}
+def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -> Content:
+    """An operating point; the tables are in macs, whatever thresholds were set for."""
+    chosen, measured = (operating_point(table, rule, target) for table in (calibrate, test))
+    found = {name: value for name, value in vars(measured).items() if name != "mean_cost"}
+    spent = {"mean_macs": measured.mean_cost, "calibrate_macs": chosen.mean_cost}
+    return {**found, **spent, "calibrate_accuracy": chosen.accuracy}
 
 
-def _search(finished: FinishedSteps, strategy: str) -> Content:
+def _latency(pricing: Pricing, plan: Plan) -> Content | None:
+    """How long the static network and each stage take, in batches of each size that was profiled."""
+    if (table := pricing.table) is None:
+        return None
+    times = [
+        {"batch": batch, "static": cost.static, "stages": cost.of(plan).tolist()}
+        for batch, cost in pricing.times.items()
+    ]
+    return {"engine": table.engine, "processor": table.processor, "threads": table.threads, "times": times}
+
+
+def _search(finished: FinishedSteps, strategy: str, unit: str) -> Content:
     scores, shared = [entry.score for entry in finished.entries], finished.training_seconds("shared")
     return {
         "evaluations": len(scores),
@@ -138,7 +160,8 @@ def _search(finished: FinishedSteps, strategy: str) -> Content:
         "strategy": strategy,
         "rewards": [score.reward for score in scores],
         "accuracies": [score.accuracy for score in scores],
-        "macs": [score.mean_macs for score in scores],
+        "costs": [score.mean_cost for score in scores],
+        "unit": unit,
     }
 
 

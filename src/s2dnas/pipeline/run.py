@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.networks import DynamicNetworks
+from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.seeds import Seeds
 from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.pipeline.study import Study
+from s2dnas.profile.table import LatencyTable
 from s2dnas.training.compute import Compute
 from s2dnas.training.loop import Progress
 
@@ -42,6 +45,17 @@ class Run:
     def seeds(self) -> Seeds:
         """The seeds of everything that the run draws."""
         return self.start.seeds
+
+    @cached_property
+    def latencies(self) -> LatencyTable | None:
+        """The latency table that the run was started with, None if there is none."""
+        path = self.folder.latencies
+        return LatencyTable.load(path) if path.exists() else None
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        """What plans cost and how long they take."""
+        return Pricing(self.settings, self.study.graph, self.statics.graph, self.latencies)
 
     @property
     def networks(self) -> DynamicNetworks:

@@ -1,5 +1,6 @@
 """Search a plan."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,9 +20,12 @@ from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.loop import search
 from s2dnas.search.registry import make_strategy
-from s2dnas.space.cost import CostModel, cost_model
+from s2dnas.space.alignment import slow_pieces
+from s2dnas.space.costs import Cost
 from s2dnas.space.plan import Plan
 from s2dnas.training.loop import Progress
+
+_log = logging.getLogger(__name__)
 
 
 def search_plan(run: Run) -> None:
@@ -31,12 +35,14 @@ def search_plan(run: Run) -> None:
     """
     settings, data = run.settings.search, run.feed.splits.search
     images = data.subset(torch.arange(min(settings.images, len(data))))
-    objective = _objective(settings, run.settings.exits.confidence, run.statics.graph.macs)
-    scored_by = partial(evaluator, search_batches=list(run.feed.plain(images)), objective=objective)
+    cost = run.pricing.cost
+    if warning := slow_pieces(run.study.graph, run.study.space):
+        _log.warning("%s", warning)
+    objective = _objective(settings, run.settings.exits.confidence, cost.static)
+    scored_by = partial(evaluator, search_batches=list(run.feed.plain(images)), objective=objective, cost=cost)
     entries = _search(run, scored_by(_networks(run)))
-    limits = _limits(settings, run.statics.graph.macs)
-    affordable, costs = _affordable(entries, cost_model(run.study.graph), limits)
-    best = finalists(affordable, costs, settings.finalists)
+    affordable, firsts = _affordable(entries, cost, _limits(settings))
+    best = finalists(affordable, firsts, settings.finalists)
     plan = choose_finalist(run.folder, best, scored_by(partial(train_finalist, run)))
     plan.save(run.folder.path / "plan.json")
 
@@ -46,41 +52,44 @@ def search_seconds(folder: RunFolder) -> float:
     return trial_seconds(folder) + sum(entry.seconds for entry in read_journal(folder.finished("journal.jsonl")))
 
 
-def _objective(settings: SearchSettings, confidence: str, static_macs: int) -> Objective:
+def _objective(settings: SearchSettings, confidence: str, static_cost: float) -> Objective:
     return Objective(
-        static_macs=static_macs,
-        budgets=tuple(budget * static_macs for budget in settings.budgets),
+        static_cost=static_cost,
+        budgets=tuple(budget * static_cost for budget in settings.budgets),
         exponent=settings.exponent,
         confidence=confidence,
         resolution=settings.resolution,
-        stage_limits=tuple(limit * static_macs for limit in settings.stage_limits),
+        stage_limits=tuple(limit * static_cost for limit in settings.stage_limits),
     )
 
 
-def _affordable(entries: Sequence[Entry], model: CostModel, limits: Sequence[float]) -> tuple[list[Entry], list[float]]:
-    """Those whose stages keep their limits, and the first stage's macs. Raises BudgetError if there is none."""
-    costs = [model.macs(entry.plan).tolist() for entry in entries]
+def _affordable(entries: Sequence[Entry], cost: Cost, limits: Sequence[float]) -> tuple[list[Entry], list[float]]:
+    """Those whose stages keep their limits, and what their first stages cost, as shares of the static network's.
+
+    Raises BudgetError if there is none.
+    """
+    shares = [cost.shares(entry.plan).tolist() for entry in entries]
     kept = [
-        (entry, macs[0]) for entry, macs in zip(entries, costs, strict=True) if limit_penalty(limits, macs) > 1 - 1e-9
+        (entry, own[0]) for entry, own in zip(entries, shares, strict=True) if limit_penalty(limits, own) > 1 - 1e-9
     ]
     if not kept:
-        nearest = max(costs, key=lambda macs: limit_penalty(limits, macs))
+        nearest = max(shares, key=lambda own: limit_penalty(limits, own))
         raise BudgetError(
-            f"none of the {len(entries)} plans that were scored has stages of {_in_millions(limits)} M macs or less, "
-            f"the nearest has {_in_millions(nearest)} M; start a new run folder with higher search.budgets or "
-            "search.stage_limits, or with more search.evaluations"
+            f"none of the {len(entries)} plans that were scored has stages of {_percent(limits)} % of the static "
+            f"{cost.unit} or less, the nearest has {_percent(nearest)} %; start a new run folder with higher "
+            "search.budgets or search.stage_limits, or with more search.evaluations"
         )
-    return [entry for entry, _ in kept], [macs for _, macs in kept]
+    return [entry for entry, _ in kept], [first for _, first in kept]
 
 
-def _limits(settings: SearchSettings, static_macs: int) -> tuple[float, ...]:
-    """What the stages may cost, in macs, from the first, which must not exceed the smallest budget."""
+def _limits(settings: SearchSettings) -> tuple[float, ...]:
+    """What the stages may cost, as shares, from the first, which must not exceed the smallest budget."""
     first, *later = settings.stage_limits or (math.inf,)
-    return tuple(limit * static_macs for limit in (min(first, *settings.budgets), *later))
+    return (min(first, *settings.budgets), *later)
 
 
-def _in_millions(macs: Sequence[float]) -> str:
-    return " / ".join(f"{each / 1e6:.2f}" for each in macs)
+def _percent(shares: Sequence[float]) -> str:
+    return " / ".join(f"{100 * share:.1f}" for share in shares)
 
 
 def _networks(run: Run) -> Callable[[Plan], MaskedNet]:

@@ -14,6 +14,7 @@ from s2dnas.exits import CONFIDENCES
 from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.registry import STRATEGIES
+from s2dnas.space.division import PieceWidth
 from s2dnas.space.importance import IMPORTANCES
 from s2dnas.training.compute import Precision
 from s2dnas.training.loss_weights import LossWeights
@@ -36,17 +37,19 @@ class DataSettings(Section):
 class SpaceSettings(Section):
     """How finely a network may be divided; ``importance`` names the measure by which units are sorted.
 
+    ``min_width``: the smallest piece, in channels; "aligned": pieces of 32 channels, or of 16 and less where a coupling
+    has too few; None: 4, or aligned ones where the cost is latency.
     ``copies``: the share of units, the most important, that exist a second time, for later stages.
     """
 
     num_stages: Annotated[int, Field(ge=2)] = 3
-    min_width: Positive = 4
+    min_width: Positive | Literal["aligned"] | None = None
     importance: Literal[tuple(IMPORTANCES)] = "l1"  # type: ignore[valid-type]
     copies: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class SearchSettings(Section):
-    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static macs; so are
+    """``budgets`` that the plan is to serve, and the reward's cost, are shares of the static network's; so are
     ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
     anything. The first stage may never exceed the smallest budget.
 
@@ -76,7 +79,7 @@ class ExitSettings(Section):
     ``confidence`` names the measure; ``predictor`` what is predicted from several of them instead, if anything;
     ``temperature``: probabilities are calibrated per stage; ``surest``: the surest stage so far answers. ``expected``:
     thresholds are compared by the answers that a regression on scores expects, which is less noisy than to count them.
-    ``budgets``: shares of the static macs; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
+    ``budgets``: shares of the static cost; ``losses``: points of accuracy under static. With certainty 1 - ``delta``:
     ``guarantees``, points of accuracy under static; ``agreements``, shares of samples that are answered as by static.
     """
 
@@ -92,6 +95,16 @@ class ExitSettings(Section):
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
+class LatencySettings(Section):
+    """``table``: the file of latencies that ``s2dnas profile`` made for this network; the report then shows times.
+
+    ``batch``: of which batch size the latency is the cost, if it is.
+    """
+
+    table: str | None = None
+    batch: Positive | None = None
+
+
 class DeviceSettings(Section):
     """Where networks are trained, and in which precision; ``threads`` of the CPU (None: as found)."""
 
@@ -103,6 +116,7 @@ class DeviceSettings(Section):
 class Settings(Section):
     """All settings of a run.
 
+    ``cost``: what budgets, limits and rewards are about: multiply-adds, or the milliseconds of ``latency``.
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
     finetuning), the shared network, if the search needs one, and the chosen one. ``start``: the chosen network starts
     from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
@@ -119,6 +133,7 @@ class Settings(Section):
     carry_gradient: Annotated[float, Field(ge=0, le=1)] = 1.0
     accumulate_logits: bool = False
     control: bool = True
+    cost: Literal["macs", "latency"] = "macs"
     data: DataSettings = DataSettings()
     augmentation: Augmentation = Augmentation()
     static: Recipe = Recipe(epochs=30)
@@ -129,7 +144,13 @@ class Settings(Section):
     search: SearchSettings = SearchSettings()
     controller: ControllerSettings = ControllerSettings()
     exits: ExitSettings = ExitSettings()
+    latency: LatencySettings = LatencySettings()
     device: DeviceSettings = DeviceSettings()
+
+    @property
+    def min_width(self) -> PieceWidth:
+        """The smallest piece, in channels, whatever it depends on."""
+        return self.space.min_width or ("aligned" if self.cost == "latency" else 4)
 
     @property
     def continued(self) -> Recipe:
@@ -146,6 +167,11 @@ class Settings(Section):
     def _fits_together(self) -> "Settings":
         if self.start == "shared" and self.search.weights != "shared":
             raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
+        if self.cost == "latency" and None in (self.latency.table, self.latency.batch):
+            raise ValueError(
+                "cost is 'latency': name the file that 's2dnas profile' made, and a batch size of it, as in "
+                "latency.table=FILE.json latency.batch=1"
+            )
         if len(limits := self.search.stage_limits) > (stages := self.space.num_stages):
             raise ValueError(f"search.stage_limits are {limits} for {stages} stages; give one per stage at most")
         if self.start == "reconstructed" and self.fade:

@@ -12,17 +12,21 @@ from s2dnas.network.weights import static_weights
 from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.settings import SpaceSettings
 from s2dnas.pipeline.statics import StaticNetworks
-from s2dnas.space.division import search_space
+from s2dnas.space.division import PieceWidth, search_space
 from s2dnas.space.space import SearchSpace
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The trained static network, widened by copies of units if the settings say so, and its search space."""
+    """The trained static network, widened by copies of units if the settings say so, and its search space.
+
+    It is divided in pieces of at least ``min_width`` channels.
+    """
 
     statics: StaticNetworks
     feed: DataFeed
     settings: SpaceSettings
+    min_width: PieceWidth
 
     @cached_property
     def graph(self) -> ChannelGraph:
@@ -40,7 +44,7 @@ class Study:
     @cached_property
     def space(self) -> SearchSpace:
         """The plans to choose from."""
-        return search_space(self.graph, self.settings.num_stages, self.settings.min_width)
+        return search_space(self.graph, self.settings.num_stages, self.min_width)
 
     @cached_property
     def reconstruction(self) -> Reconstruction:

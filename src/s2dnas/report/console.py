@@ -25,7 +25,8 @@ def summary_table(content: ReportContent) -> "Table":
 
     table = Table(title=Text(f"{content.model} on {content.data}"))
     table.add_column("network")
-    for column in ("accuracy", "points", "macs (M)", "of static"):
+    batches = [f"ms at {each.batch}" for each in content.latency.times] if content.latency else []
+    for column in ("accuracy", "points", "macs (M)", "of static", *batches):
         table.add_column(column, justify="right")
     table.add_column("leave (%)", justify="right")
     rows = comparison(content)
@@ -43,6 +44,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         "" if row.name == "static" else points(row.difference),
         millions(row.mean_macs),
         percent(row.cost),
+        *(f"{each:.3g}" for each in row.milliseconds),
         shares,
     )
 

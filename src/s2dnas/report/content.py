@@ -77,7 +77,7 @@ class CurvePoint(Record):
 
 
 class SearchRecord(Record):
-    """What the search did; rewards, accuracies and macs are per evaluation, in order.
+    """What the search did; rewards, accuracies and costs, in ``unit``, are per evaluation, in order.
 
     ``seconds`` in all, including those of training the shared network before and the finalists afterwards.
     """
@@ -89,7 +89,8 @@ class SearchRecord(Record):
     strategy: str
     rewards: tuple[float, ...] = ()
     accuracies: tuple[Fraction, ...] = ()
-    macs: tuple[Amount, ...] = ()
+    costs: tuple[Amount, ...] = ()
+    unit: str = "macs"
 
 
 class EpochResult(Record):
@@ -134,6 +135,23 @@ class PlanRecord(Record):
         return self
 
 
+class StageTimes(Record):
+    """Milliseconds per sample in batches of one size: of the static network, and up to each stage (S,)."""
+
+    batch: Annotated[int, Field(gt=0)]
+    static: Amount
+    stages: tuple[Amount, ...]
+
+
+class LatencyRecord(Record):
+    """Predicted times, in an engine on a processor, one ``StageTimes`` per batch size that was profiled."""
+
+    engine: str
+    processor: str
+    threads: Annotated[int, Field(gt=0)]
+    times: tuple[StageTimes, ...]
+
+
 class WholeModule(Record):
     """Something that could not be divided, and why; ``line`` of the network's code where it is known."""
 
@@ -159,6 +177,7 @@ class ReportContent(Record):
     curve: tuple[CurvePoint, ...] = ()
     search: SearchRecord | None = None
     training: TrainingRecord | None = None
+    latency: LatencyRecord | None = None
     plan: PlanRecord
     seconds: dict[str, Amount] = Field(default_factory=dict)
     whole: tuple[WholeModule, ...] = ()
@@ -173,6 +192,8 @@ class ReportContent(Record):
         _require_lengths(
             "exit_accuracy", num_stages, {point.target: point.exit_accuracy for point in self.operating_points}
         )
+        if self.latency:
+            _require_lengths("times", num_stages, {f"batch {each.batch}": each.stages for each in self.latency.times})
         if self.plan.num_stages != num_stages:
             raise ValueError(f"the plan has {self.plan.num_stages} stages, the results {num_stages}")
         return self

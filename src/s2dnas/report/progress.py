@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def search_plot(record: SearchRecord) -> str:
-    """Reward per evaluation with the best so far, and the plans' accuracy against macs where both were kept."""
+    """Reward per evaluation with the best so far, and the plans' accuracy against cost where both were kept."""
     count = len(record.rewards)
     best = max(range(count), key=record.rewards.__getitem__)
-    scattered = len(record.accuracies) == len(record.macs) == count
+    scattered = len(record.accuracies) == len(record.costs) == count
     with styled(2.9) as figure:
         axes = figure.subplots(1, 2 if scattered else 1, squeeze=False)[0]
         number = range(1, count + 1)
@@ -23,10 +23,14 @@ def search_plot(record: SearchRecord) -> str:
         axes[0].step(number, running, where="post", color=POINT, linewidth=1.6, label="best so far")
         axes[0].set(xlabel="evaluation", ylabel="reward")
         if scattered:
-            macs, accuracy = [value / 1e6 for value in record.macs], [100 * value for value in record.accuracies]
-            axes[1].plot(macs, accuracy, "o", color=DYNAMIC, alpha=0.35, markersize=3, markeredgewidth=0)
-            axes[1].plot(macs[best], accuracy[best], "D", color=POINT, markersize=6, label="best reward")
-            axes[1].set(xlabel="macs of the plan (M)", ylabel="accuracy in the search (%)")
+            costs = [value / 1e6 if record.unit == "macs" else value for value in record.costs]
+            accuracy = [100 * value for value in record.accuracies]
+            axes[1].plot(costs, accuracy, "o", color=DYNAMIC, alpha=0.35, markersize=3, markeredgewidth=0)
+            axes[1].plot(costs[best], accuracy[best], "D", color=POINT, markersize=6, label="best reward")
+            axes[1].set(
+                xlabel=f"mean cost of the plan ({'M macs' if record.unit == 'macs' else record.unit})",
+                ylabel="accuracy in the search (%)",
+            )
         for part in axes:
             part.grid()
         figure.legend(loc="outside upper left", ncols=2, fontsize=8.5)

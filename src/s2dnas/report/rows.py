@@ -1,8 +1,10 @@
 """What a report derives from its content: the comparison with the static network, the savings and the headline."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from s2dnas.report.content import ReportContent
 from s2dnas.report.text import letter, percent
@@ -12,7 +14,10 @@ RowKind = Literal["static", "stage", "point"]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table static against dynamic; ``exit_share`` is (S,), empty for a row without exits."""
+    """One line of the table static against dynamic; ``exit_share`` is (S,), empty for a row without exits.
+
+    ``milliseconds`` per sample, one per batch size that was profiled.
+    """
 
     kind: RowKind
     name: str
@@ -21,6 +26,7 @@ class Row:
     mean_macs: float
     cost: float
     exit_share: tuple[float, ...] = ()
+    milliseconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,23 @@ def comparison(content: ReportContent) -> tuple[Row, ...]:
 def _rows(content: ReportContent) -> Iterator[Row]:
     static = content.static
 
-    def row(kind: RowKind, name: str, accuracy: float, macs: float, exit_share: tuple[float, ...] = ()) -> Row:
-        return Row(kind, name, accuracy, accuracy - static.accuracy, macs, macs / static.macs, exit_share)
+    times = content.latency.times if content.latency else ()
+    of_static = tuple(each.static for each in times)
 
-    yield row("static", "static", static.accuracy, static.macs)
+    def row(kind: RowKind, name: str, accuracy: float, macs: float, milliseconds: tuple[float, ...]) -> Row:
+        relative = (accuracy - static.accuracy, macs, macs / static.macs)
+        return Row(kind, name, accuracy, *relative, milliseconds=milliseconds)
+
+    yield row("static", "static", static.accuracy, static.macs, of_static)
     if control := content.static_control:
-        yield row("static", f"static, {control.epochs} epochs more", control.accuracy, static.macs)
+        yield row("static", f"static, {control.epochs} epochs more", control.accuracy, static.macs, of_static)
     for index, stage in enumerate(content.stages):
-        yield row("stage", f"stage {index + 1} for all", stage.accuracy, stage.macs)
+        spent = tuple(each.stages[index] for each in times)
+        yield row("stage", f"stage {index + 1} for all", stage.accuracy, stage.macs, spent)
     for index, point in enumerate(content.operating_points):
-        yield row("point", point_name(content, index), point.accuracy, point.mean_macs, point.exit_share)
+        spent = tuple(float(np.dot(point.exit_share, each.stages)) for each in times)
+        found = row("point", point_name(content, index), point.accuracy, point.mean_macs, spent)
+        yield replace(found, exit_share=point.exit_share)
 
 
 def point_name(content: ReportContent, index: int) -> str:

@@ -14,6 +14,7 @@ from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.search.journal import Score
 from s2dnas.search.reward import reward
+from s2dnas.space.costs import Cost
 from s2dnas.space.plan import Plan
 
 
@@ -21,14 +22,14 @@ from s2dnas.space.plan import Plan
 class Objective:
     """What a plan is rewarded for: ACC x (COST / static)^exponent, among thresholds whose mean cost is <= a budget.
 
-    With several ``budgets``, the mean over them: one network is to serve all. ``static_macs`` and budgets in macs per
-    sample. Where a plan's first stage exceeds a budget, it is scored by its cheapest thresholds, times budget / cost:
-    the lower, the further it is off. ``stage_limits``: what samples that leave at the first, second, .. stage are to
-    cost at most, in macs; a plan that exceeds one loses as much again.
+    With several ``budgets``, the mean over them: one network is to serve all. ``static_cost`` and budgets are per
+    sample, in the unit of the tables. Where a plan's first stage exceeds a budget, it is scored by its cheapest
+    thresholds, times budget / cost: the lower, the further it is off. ``stage_limits``: what samples that leave at the
+    first, second, .. stage are to cost at most; a plan that exceeds one loses as much again.
     ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 
-    static_macs: float
+    static_cost: float
     budgets: tuple[float, ...]
     exponent: float = -0.07
     confidence: str = DEFAULT_CONFIDENCE
@@ -39,30 +40,33 @@ class Objective:
         """The score of what a plan answered, by the thresholds that are worth most; means over the budgets."""
         front = frontier(table, self.resolution)
         scores = [self._at(budget, table, front) for budget in self.budgets]
-        accuracy, macs, worth = np.mean([(s.accuracy, s.mean_macs, s.reward) for s in scores], axis=0).tolist()
-        return Score(accuracy, macs, worth * limit_penalty(self.stage_limits, table.macs.tolist()))
+        accuracy, cost, worth = np.mean([(s.accuracy, s.mean_cost, s.reward) for s in scores], axis=0).tolist()
+        return Score(accuracy, cost, worth * limit_penalty(self.stage_limits, table.costs.tolist()))
 
     def _at(self, budget: float, table: ExitTable, front: Frontier) -> Score:
-        rule = best_rule(front, self._worth, max(budget, float(front.macs[0])))
+        rule = best_rule(front, self._worth, max(budget, float(front.costs[0])))
         point = operating_point(table, rule, "reward")
-        worth = float(self._worth(np.array(point.accuracy), np.array(point.mean_macs)))
-        return Score(point.accuracy, point.mean_macs, worth * min(1.0, budget / point.mean_macs))
+        worth = float(self._worth(np.array(point.accuracy), np.array(point.mean_cost)))
+        return Score(point.accuracy, point.mean_cost, worth * min(1.0, budget / point.mean_cost))
 
-    def _worth(self, accuracy: FloatArray, macs: FloatArray) -> FloatArray:
-        return reward(accuracy, macs, self.static_macs, self.exponent)
+    def _worth(self, accuracy: FloatArray, cost: FloatArray) -> FloatArray:
+        return reward(accuracy, cost, self.static_cost, self.exponent)
 
 
-def limit_penalty(limits: Sequence[float], macs: Sequence[float]) -> float:
-    """1 if the stages' macs (S,) keep their limits, of which there may be fewer; else the product of limit / macs."""
-    return math.prod(min(1.0, limit / spent) for limit, spent in zip(limits, macs, strict=False))
+def limit_penalty(limits: Sequence[float], costs: Sequence[float]) -> float:
+    """1 if the stages' costs (S,) keep their limits, of which there may be fewer; else the product of limit / cost."""
+    return math.prod(min(1.0, limit / spent) for limit, spent in zip(limits, costs, strict=False))
 
 
 def evaluator(
-    network_of: Callable[[Plan], MultiExitNet], search_batches: Batches, objective: Objective
+    network_of: Callable[[Plan], MultiExitNet], search_batches: Batches, objective: Objective, cost: Cost | None = None
 ) -> Callable[[Plan], Score]:
-    """An evaluator ``Plan -> Score``, given how a plan gets its network, and the search split's images and labels."""
+    """An evaluator ``Plan -> Score``, given how a plan gets its network, the search split's images and labels, and what
+    plans cost; None: the multiply-adds of their networks.
+    """
 
     def evaluate(plan: Plan) -> Score:
-        return objective.score(collect(network_of(plan), search_batches, objective.confidence))
+        answered = collect(network_of(plan), search_batches, objective.confidence)
+        return objective.score(answered if cost is None else answered.priced(cost.of(plan), cost.unit))
 
     return evaluate

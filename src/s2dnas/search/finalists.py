@@ -11,7 +11,7 @@ from s2dnas.search.loop import best_entry
 def finalists(entries: Sequence[Entry], costs: Sequence[float], count: int) -> list[Entry]:
     """The entry of the highest reward in each of ``count`` equal ranges of cost; fewer where a range holds none.
 
-    ``costs`` holds a number per entry, such as its first stage's macs. Raises SettingsError if there are no entries.
+    ``costs`` holds a number per entry, such as its first stage's. Raises SettingsError if there are no entries.
     """
     if not entries:
         return [best_entry(entries)]

@@ -13,13 +13,13 @@ from s2dnas.space.plan import Plan
 
 @dataclass(frozen=True)
 class Score:
-    """What an evaluator finds out about a plan: accuracy in [0, 1], mean macs per sample, and the reward of both.
+    """What an evaluator finds out about a plan: accuracy in [0, 1], mean cost per sample, and the reward of both.
 
     Raises SettingsError for a number that is not finite.
     """
 
     accuracy: float
-    mean_macs: float
+    mean_cost: float
     reward: float
 
     def __post_init__(self) -> None:

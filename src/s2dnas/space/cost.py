@@ -39,17 +39,24 @@ class CostModel:
 
     def macs(self, plan: Plan) -> FloatArray:
         """(S,) cumulative multiply-adds for one sample: entry j is the cost of a sample that leaves after stage j."""
+        outputs, reads = self.channels(plan)
+        grouped = self.every_input[:, None]
+        per_stage = self.per_weight @ (outputs * np.where(grouped > 0, grouped, reads.sum(axis=2))) + self.every_stage
+        per_stage[0] += self.first_stage
+        return np.asarray(np.cumsum(per_stage))
+
+    def channels(self, plan: Plan) -> tuple[FloatArray, FloatArray]:
+        """Channels that each layer makes in each stage (L, S), and that stage j reads of stage i, (L, S, S) as [j, i].
+
+        A grouped layer is said to read all that it may; each of its outputs reads ``every_input`` of them.
+        """
         widths = self._widths(plan)
         outputs, inputs = self.outputs @ widths, self.inputs @ widths
         outputs[:, 0] += self.whole_outputs
         inputs[:, 0] += self.whole_inputs
         outputs = np.where(self.every_output[:, None] > 0, self.every_output[:, None], outputs)
         outputs[:, 1:] *= self._used(outputs)[:, None]
-        read = np.einsum("lji,li->lj", self._reads(plan), inputs)
-        read = np.where(self.every_input[:, None] > 0, self.every_input[:, None], read)
-        per_stage = self.per_weight @ (outputs * read) + self.every_stage
-        per_stage[0] += self.first_stage
-        return np.asarray(np.cumsum(per_stage))
+        return outputs, self._reads(plan) * inputs[:, None, :]
 
     def _used(self, outputs: FloatArray) -> npt.NDArray[np.bool_]:
         """(L,): whether a layer's channels of later stages reach the tail, at once or through later stages of others.

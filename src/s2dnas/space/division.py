@@ -1,20 +1,35 @@
 """The search space of an analysed network, for a number of stages and a smallest width."""
 
+from typing import Literal
+
 from s2dnas.errors import PlanError, SettingsError
 from s2dnas.graph.channels import ChannelGraph, Coupling, Mixing
 from s2dnas.space.space import Concat, SearchSpace, Split
 
+PieceWidth = int | Literal["aligned"]
+"""The smallest number of channels of a piece, or those that processors are fast at."""
+ALIGNED = (32, 16, 8, 4, 2, 1)
+"""Channels of an aligned piece: the first of these of which a coupling has one for every stage."""
 
-def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -> SearchSpace:
-    """All ways to divide a network into S stages, in pieces of at least ``min_width`` channels.
+
+def pieces_in_words(min_width: PieceWidth) -> str:
+    """How finely couplings are divided, for people."""
+    return "aligned pieces" if min_width == "aligned" else f"pieces of {min_width} channels"
+
+
+def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: PieceWidth = 8) -> SearchSpace:
+    """All ways to divide a network into S stages, in pieces of at least ``min_width`` channels, or in aligned ones.
 
     A coupling with fewer pieces than stages stays whole in stage 1, and so does one that is read only by such
     couplings: its later stages would not reach their classifiers. Raises PlanError if none can be divided, and
     SettingsError for fewer than two stages or a width below 1.
     """
-    if num_stages < 2 or min_width < 1:
-        raise SettingsError(f"num_stages is {num_stages} and min_width {min_width}; give at least 2 and 1")
-    splits = [Split(coupling.name, _pieces(coupling, min_width)) for coupling in graph.couplings]
+    if num_stages < 2 or (min_width != "aligned" and min_width < 1):
+        raise SettingsError(
+            f"num_stages is {num_stages} and min_width {min_width}; give at least 2 stages, and at least 1 channel or "
+            "'aligned'"
+        )
+    splits = [Split(coupling.name, _pieces(coupling, min_width, num_stages)) for coupling in graph.couplings]
     wide = {split.name for split in splits if split.count >= num_stages}
     useful = _reaching_the_tail(graph, wide)
     if not useful:
@@ -22,14 +37,14 @@ def search_space(graph: ChannelGraph, num_stages: int = 3, min_width: int = 8) -
     return SearchSpace(num_stages, tuple(_walk(graph, {s.name: s for s in splits if s.name in useful})))
 
 
-def _nothing_to_divide(splits: list[Split], wide: set[str], num_stages: int, min_width: int) -> str:
+def _nothing_to_divide(splits: list[Split], wide: set[str], num_stages: int, min_width: PieceWidth) -> str:
     if splits and len(wide) == len(splits):
         return (
             f"all {len(splits)} couplings are wide enough for {num_stages} stages, but something that stays whole lies "
             "between them and the classifier; 's2dnas inspect' lists it"
         )
     return (
-        f"{num_stages} stages need couplings of at least {num_stages} pieces of {min_width} channels up to the "
+        f"{num_stages} stages need couplings of at least {num_stages} {pieces_in_words(min_width)} up to the "
         f"classifier; {len(wide)} of {len(splits)} couplings have as many, the widest has "
         f"{max((split.count for split in splits), default=0)} pieces; take fewer stages or a smaller min_width"
     )
@@ -52,8 +67,11 @@ def _reaching_the_tail(graph: ChannelGraph, wide: set[str]) -> set[str]:
     return found
 
 
-def _pieces(coupling: Coupling, min_width: int) -> tuple[int, ...]:
+def _pieces(coupling: Coupling, min_width: PieceWidth, num_stages: int) -> tuple[int, ...]:
     """Units per piece; what is left over widens the first piece, since stage 1 gains most from width."""
+    if min_width == "aligned":
+        channels = len(coupling.units) * coupling.channels_per_unit
+        return _pieces(coupling, next((width for width in ALIGNED if channels // width >= num_stages), 1), num_stages)
     per_piece = -(-min_width // coupling.channels_per_unit)
     count, rest = divmod(len(coupling.units), per_piece)
     return (per_piece + rest, *[per_piece] * (count - 1)) if count else ()

@@ -1,0 +1,1 @@
+"""How long plans take on this machine: layers are timed one by one, plans predicted from them."""
