@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2dnas.data.decode import Pixels, decode
+from s2dnas.data.decode import decode
 from s2dnas.errors import DataError
+from s2dnas.pixels import Pixels
 
 _LABEL_NAMES = ("label", "labels", "fine_label")
 
