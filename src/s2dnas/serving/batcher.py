@@ -110,10 +110,14 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._line or self._stopping)
             late = self._line.take_late(self.clock())
-            relief = relief_at(self._line.images / self.limits.queue, self.limits)
             if self._line:
-                return _Batch(self._line.take(self.limits.batch), relief, late)
-            return _Batch([], relief, late) if late or not self._stopping else None
+                taken = self._line.take(self.limits.batch)
+                return _Batch(taken, relief_at(self._load_beside(sum(map(len, taken))), self.limits), late)
+            return _Batch([], 0.0, late) if late or not self._stopping else None
+
+    def _load_beside(self, taken: int) -> float:
+        """What still waits, as a share of what could: a large batch is no load as long as nobody else waits."""
+        return self._line.images / max(self.limits.queue - taken, 1)
 
     def _serve(self, requests: Sequence[Waiting], relief: float) -> None:
         point = requests[0].point
