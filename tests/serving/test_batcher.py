@@ -258,7 +258,7 @@ def test_what_can_never_be_answered_is_refused() -> None:
         for values in ((), range(5)):
             with pytest.raises(RequestError, match="1 to 4 images") as refused:
                 batcher.submit(images(*values), "fast", FAR)
-            assert refused.value.status == 413
+            assert refused.value.status == 422
         with pytest.raises(SettingsError, match="did you mean 'fast'"):
             batcher.submit(images(1), "fest", FAR)
 

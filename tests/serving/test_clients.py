@@ -41,7 +41,7 @@ def test_whatever_is_sent_the_answer_is_as_documented(server: Address, mode: str
         @given(cases)
         @settings(max_examples=10, suppress_health_check=list(HealthCheck))
         def check(case: "schemathesis.Case") -> None:
-            tried.add(case.path)  # noqa: B023
+            tried.add(case.path)
             case.call_and_validate(excluded_checks=excluded)
 
         check()

@@ -63,7 +63,7 @@ class Batcher:
         for another number of images, SettingsError for a point that there is not.
         """
         if not 1 <= len(images) <= self.limits.batch:
-            raise RequestError(f"a request holds 1 to {self.limits.batch} images, not {len(images)}; send several", 413)
+            raise RequestError(f"a request holds 1 to {self.limits.batch} images, not {len(images)}; send several", 422)
         if point not in self._points:
             raise SettingsError(f"there is no operating point {point!r}{nearest(point, self._points)}")
         request = Waiting(images, point, deadline, Future())

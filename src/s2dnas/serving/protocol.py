@@ -99,19 +99,21 @@ def parse_request(body: bytes, json_length: int | None, manifest: Manifest, most
     points, point = manifest.points, found.parameters.point
     if point is not None and point not in points:
         raise RequestError(f"there is no operating point {point!r}{nearest(point, points)}", 422)
-    named, binary = found.outputs, found.parameters.binary_data_output
-    outputs = {each.name: _first_of(each.parameters.binary_data, binary) for each in named} if named else None
     return InferenceRequest(
         found.id,
         images,
         next(iter(points)) if point is None else point,
         _deadline(found.parameters),
-        dict.fromkeys(OUTPUTS, binary) if outputs is None else outputs,
+        _outputs(found),
     )
 
 
-def _first_of(own: bool | None, general: bool) -> bool:
-    return general if own is None else own
+def _outputs(found: _Inference) -> dict[str, bool]:
+    binary = found.parameters.binary_data_output
+    if found.outputs is None:
+        return dict.fromkeys(OUTPUTS, binary)
+    asked = {output.name: output.parameters.binary_data for output in found.outputs}
+    return {name: binary if own is None else own for name, own in asked.items()}
 
 
 def _deadline(parameters: _Parameters) -> float | None:
@@ -131,7 +133,7 @@ def _images(given: _Input, binary: memoryview, manifest: Manifest, most: int) ->
     if shape[1:] != wanted:
         raise RequestError(f"inputs.0.shape: images are (N, {', '.join(map(str, wanted))}), not {shape}", 422)
     if shape[0] > most:
-        raise RequestError(f"inputs.0.shape: a request holds at most {most} images, not {shape[0]}; send several", 413)
+        raise RequestError(f"inputs.0.shape: a request holds at most {most} images, not {shape[0]}; send several", 422)
     size = given.parameters.binary_data_size
     if (size is None) == (given.data is None):
         raise RequestError("inputs.0: give the images either as data or as binary_data_size bytes after the JSON")

@@ -4,21 +4,19 @@ What the configuration says is described at
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_configuration.html
 """
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from s2dnas.artifacts import replacing
+from s2dnas.artifacts import write_json
 from s2dnas.errors import require
 from s2dnas.runtime import Bundle
-from s2dnas.runtime.manifest import MANIFEST_FILE
+from s2dnas.runtime.manifest import BUNDLE, MANIFEST_FILE
 from s2dnas.serving.protocol import OUTPUTS
 from s2dnas.values import IMAGE
-
-VERSION_FOLDER = "1"
-BUNDLE_FOLDER = "bundle"
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,24 @@ def write_repository(bundle: Bundle | Path | str, repository: Path, settings: Tr
     onnxruntime. Raises ArtifactError if the bundle is damaged.
     """
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.opened(bundle)
-    model = repository / settings.name
-    version = model / VERSION_FOLDER
-    shutil.rmtree(model, ignore_errors=True)
-    (version / BUNDLE_FOLDER).mkdir(parents=True)
-    for file in bundle.manifest.files:
-        (version / BUNDLE_FOLDER / file.file).write_bytes(bundle.graph(file))
-    shutil.copyfile(bundle.folder / MANIFEST_FILE, version / BUNDLE_FOLDER / MANIFEST_FILE)
-    (version / "model.py").write_text((files("s2dnas.serving") / "triton_model.py").read_text("utf-8"))
-    with replacing(model / "config.pbtxt") as temporary:
-        temporary.write_text(_config(bundle, settings))
+    model, new = repository / settings.name, repository / f".{settings.name}.{os.getpid()}.part"
+    try:
+        _write_model(bundle, new, settings)
+        shutil.rmtree(model, ignore_errors=True)
+        new.rename(model)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     return model
+
+
+def _write_model(bundle: Bundle, model: Path, settings: TritonSettings) -> None:
+    copy = model / "1" / "bundle"
+    copy.mkdir(parents=True)
+    for file in bundle.manifest.files:
+        (copy / file.file).write_bytes(bundle.graph(file))
+    write_json(copy / MANIFEST_FILE, BUNDLE, bundle.manifest.model_dump(mode="json"))
+    (model / "1" / "model.py").write_text((files("s2dnas.serving") / "triton_model.py").read_text("utf-8"))
+    (model / "config.pbtxt").write_text(_config(bundle, settings))
 
 
 def _config(bundle: Bundle, settings: TritonSettings) -> str:
