@@ -9,6 +9,10 @@ _PARTS = {
     "data": ("loading and augmenting data", ("PIL", "datasets", "huggingface_hub", "kornia", "sklearn")),
     "export": ("exporting a network", ("onnx", "onnxruntime", "onnxscript")),
     "runtime": ("running a bundle", ("onnxruntime",)),
+    "serve": (
+        "serving a bundle",
+        ("PIL", "httptools", "onnxruntime", "prometheus_client", "starlette", "uvicorn"),
+    ),
     "report": ("a report with plots", ("PIL", "jinja2", "markupsafe", "matplotlib")),
 }
 """Of each extra of pyproject.toml: the part that it is for, and the modules that it brings."""

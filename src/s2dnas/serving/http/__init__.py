@@ -1,0 +1,1 @@
+"""HTTP: importing what is in here needs the extra ``serve``."""
