@@ -48,7 +48,7 @@ EVERY_MODULE = """
 import pkgutil, s2dnas
 from importlib import import_module
 for module in pkgutil.walk_packages(s2dnas.__path__, "s2dnas."):
-    if not module.name.startswith("s2dnas.cli."):
+    if not module.name.startswith(("s2dnas.cli.", "s2dnas.serving.http.")):
         import_module(module.name)
 """
 
@@ -69,7 +69,7 @@ print(tuple(dynamic.predict(images, rule).labels.shape))
 """
 
 
-def test_the_library_but_for_its_commands_needs_no_extra() -> None:
+def test_the_library_but_for_its_commands_and_server_needs_no_extra() -> None:
     done = python(EVERY_MODULE + FROM_PYTHON)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "(16,)\n"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError
 from s2dnas.runtime import SessionAnswers
 from s2dnas.serving import Batcher, ServedAnswers, ServingLimits
 from s2dnas.serving.refusals import BusyError, DeadlineError, RequestError
-from s2dnas.serving.served import Images
 
 POINTS = {"fast": (0.2, 0.4), "sure": (0.8, 0.6)}
 FAR = float("inf")

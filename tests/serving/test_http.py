@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from bundled import RULES, Bundled, bundled
+from s2dnas.arrays import Images
 from s2dnas.data.decode import decode_for
 from s2dnas.data.normalise import ChannelStats, normalise
 from s2dnas.errors import SettingsError
@@ -21,7 +22,6 @@ from s2dnas.runtime import Bundle, Session, SessionAnswers
 from s2dnas.serving import ServingLimits
 from s2dnas.serving.http.app import ServingApp
 from s2dnas.serving.picture import picture
-from s2dnas.serving.served import Images
 from served import MODEL, Address, serving
 
 STATS = ((0.5, 0.4, 0.3), (0.2, 0.3, 0.25))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bundled import bundled
+from s2dnas.arrays import Images
 from s2dnas.serving.protocol import InferenceRequest, parse_request
 from s2dnas.serving.refusals import RequestError
-from s2dnas.serving.served import Images
 
 SHAPE = (3, 8, 8)
 MOST = 4

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2dnas.serving import ServingLimits
-from s2dnas.serving.relief import STEPS, relief_at, relieved
+from s2dnas.serving.relief import RELIEF_STEPS, relief_at, relieved
 
 SHARES = st.floats(0, 1)
 LIMITS = st.builds(ServingLimits, relief_from=st.floats(0, 0.99), relief_most=SHARES)
@@ -21,7 +21,7 @@ def test_relief_rises_with_load_between_its_ends(limits: ServingLimits, load: fl
 
 def test_relief_comes_in_few_steps() -> None:
     found = {relief_at(load / 1000, ServingLimits()) for load in range(1001)}
-    assert found == {step / STEPS for step in range(STEPS + 1)}
+    assert found == {step / RELIEF_STEPS for step in range(RELIEF_STEPS + 1)}
 
 
 @given(st.lists(st.floats(0, 2), max_size=4), SHARES, SHARES)

@@ -11,7 +11,8 @@ from s2dnas.cli.app import app, console, stderr
 from s2dnas.extras import require_extra
 
 if TYPE_CHECKING:
-    from s2dnas.runtime.bench import BenchRow, Images, Speed
+    from s2dnas.arrays import Images
+    from s2dnas.runtime.bench import BenchRow, Speed
     from s2dnas.runtime.manifest import Manifest
 
 

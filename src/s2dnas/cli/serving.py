@@ -9,7 +9,7 @@ from s2dnas.cli.app import app
 
 BundleFolder = Annotated[Path, typer.Argument(help="What `s2dnas export` wrote.")]
 ModelName = Annotated[str, typer.Option(help="What clients call the model.")]
-Batch = Annotated[int, typer.Option(min=1, help="Images answered together at most, and in one request at most.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images answered together at most, and in one request at most.")]
 Queue = Annotated[int, typer.Option(min=1, help="Images that wait at most; more are refused.")]
 Deadline = Annotated[float, typer.Option(help="Milliseconds that a request has which names no deadline.")]
 
@@ -23,7 +23,7 @@ def serve_command(
     name: ModelName = "s2dnas",
     workers: Annotated[int, typer.Option(min=1, help="Batches answered at once.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads that work on one batch.")] = 1,
-    batch: Batch = 32,
+    batch: BatchSize = 32,
     queue: Queue = 256,
     deadline: Deadline = 1000.0,
     relief_from: Annotated[float, typer.Option(help="The share of a full queue from which thresholds fall.")] = 0.5,
@@ -51,7 +51,7 @@ def triton_command(
     out: Annotated[Path, typer.Option(help="The model repository, which Triton is started with.")],
     name: ModelName = "s2dnas",
     instances: Annotated[int, typer.Option(min=1, help="Batches answered at once.")] = 1,
-    batch: Batch = 32,
+    batch: BatchSize = 32,
     queue: Annotated[int, typer.Option(min=1, help="Requests that wait at most; more are refused.")] = 256,
     delay: Annotated[float, typer.Option(min=0, help="Milliseconds to wait for a fuller batch.")] = 0.0,
     deadline: Deadline = 1000.0,

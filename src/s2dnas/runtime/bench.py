@@ -7,15 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError
 from s2dnas.runtime.engine import Engine
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.session import Session
 from s2dnas.values import IMAGE
-
-Images = npt.NDArray[np.float32]
 
 
 @dataclass

@@ -8,13 +8,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError, nearest
 from s2dnas.runtime import SessionAnswers
 from s2dnas.serving.limits import ServingLimits
 from s2dnas.serving.pace import Pace
 from s2dnas.serving.refusals import BusyError, DeadlineError, RequestError
 from s2dnas.serving.relief import relief_at, relieved
-from s2dnas.serving.served import Answerer, Images, ServedAnswers
+from s2dnas.serving.served import Answerer, ServedAnswers
 from s2dnas.serving.waiting import Waiting, WaitingLine
 
 

@@ -3,13 +3,13 @@
 import math
 from io import BytesIO
 
+from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError
 from s2dnas.extras import require_extra
 from s2dnas.pictures import picture_for
 from s2dnas.runtime.manifest import Manifest
 from s2dnas.runtime.preparing import prepare
 from s2dnas.serving.refusals import RequestError
-from s2dnas.serving.served import Images
 
 MOST_PIXELS = 50_000_000
 """Of a file; a small one may unpack to more than fits in memory."""

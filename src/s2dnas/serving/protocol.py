@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from s2dnas.arrays import Images
 from s2dnas.errors import nearest
 from s2dnas.records import Record
 from s2dnas.runtime.manifest import Manifest
 from s2dnas.serving.limits import LONGEST
 from s2dnas.serving.refusals import RequestError
-from s2dnas.serving.served import Images
 
 OUTPUTS = {"label": "INT64", "score": "FP32", "stage": "INT64", "macs": "FP64"}
 """What there is for each image, (N, 1): ``stage`` counts from 1, ``score`` is from 0 to 1."""

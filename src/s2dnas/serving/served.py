@@ -4,13 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from s2dnas.arrays import Images
 from s2dnas.runtime import SessionAnswers
-
-Images = npt.NDArray[np.float32]
-"""(N, C, H, W), normalised as in training."""
 
 
 class Answerer(Protocol):

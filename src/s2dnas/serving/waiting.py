@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from s2dnas.serving.served import Images, ServedAnswers
+from s2dnas.arrays import Images
+from s2dnas.serving.served import ServedAnswers
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from s2dnas.arrays import Images
 from s2dnas.errors import S2dnasError, SettingsError
 from s2dnas.runtime import Bundle
 from s2dnas.serving.batcher import Batcher
@@ -27,7 +28,7 @@ from s2dnas.serving.picture import picture
 from s2dnas.serving.protocol import parse_request
 from s2dnas.serving.refusals import BusyError, DeadlineError, RequestError
 from s2dnas.serving.responses import metadata, response
-from s2dnas.serving.served import Answerer, Images, ServedAnswers
+from s2dnas.serving.served import Answerer, ServedAnswers
 from s2dnas.version import __version__
 
 _log = logging.getLogger(__name__)
