@@ -75,6 +75,7 @@ def static_run(given: argparse.Namespace) -> Run:
         "train.learning_rate=0.05",
         f"search.evaluations={given.evaluations}",
         f"search.budgets=[{given.budget}]",
+        f"exits.budgets=[{given.budget}]",
         "search.images=500",
         "control=false",
     ]

@@ -21,6 +21,7 @@ from s2dnas.pipeline.settings import load_settings
 from s2dnas.pipeline.steps import STEPS, do
 from s2dnas.saving.loading import load
 from s2dnas.search.journal import Score
+from s2dnas.space.cost import cost_model
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 from small_run import WrongSplitError, do_until, open_small, reading_only, variant_of
@@ -131,23 +132,22 @@ def test_accumulated_logits_are_running_sums_in_the_network_that_is_saved(finish
 
 def test_a_first_stage_never_exceeds_the_smallest_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = open_small(tmp_path, "search.budgets=[0.6, 0.3]", "search.evaluations=24", "static.epochs=1")
-    model = searching.cost_model
 
     def prefers_wide_first_stages(*_: object, **__: object) -> object:
         def score(plan: Plan) -> Score:
-            return Score(0.5, 1.0, float(model(run.study.graph).macs(plan)[0]))
+            return Score(0.5, 1.0, float(cost_model(run.study.graph).macs(plan)[0]))
 
         return score
 
     monkeypatch.setattr(searching, "evaluator", prefers_wide_first_stages)
     do_until(run, "search")
     firsts = [
-        model(run.study.graph).macs(entry.plan)[0]
+        cost_model(run.study.graph).macs(entry.plan)[0]
         for entry in searching.read_journal(run.folder.finished("journal.jsonl"))
     ]
     limit = 0.3 * run.statics.graph.macs
     assert max(firsts) > limit
-    assert model(run.study.graph).macs(run.networks.plan())[0] == max(first for first in firsts if first <= limit)
+    assert cost_model(run.study.graph).macs(run.networks.plan())[0] == max(first for first in firsts if first <= limit)
 
 
 def test_a_report_warns_of_a_static_network_that_knows_the_held_out_images(finished: Run, tmp_path: Path) -> None:
@@ -156,12 +156,14 @@ def test_a_report_warns_of_a_static_network_that_knows_the_held_out_images(finis
     do(run, "calibrate")
     do(run, "evaluate")
     do(run, "report")
-    assert json.loads((run.folder.path / "report.json").read_text())["warnings"] == []
+    (narrow,) = json.loads((run.folder.path / "report.json").read_text())["warnings"]
+    assert "fewer than 32 channels" in narrow
     for name, accuracy in (("rules", {"static_accuracy": 1.0}), ("static", {"static": 0.5})):
         path = run.folder.path / f"{name}.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | accuracy))
     do(run, "report")
-    (warning,) = json.loads((run.folder.path / "report.json").read_text())["warnings"]
+    warning, also_narrow = json.loads((run.folder.path / "report.json").read_text())["warnings"]
+    assert also_narrow == narrow
     assert "right on 100.0% of the calibration split, but on 50.0% of the test split" in warning
 
 
