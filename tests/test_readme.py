@@ -1,4 +1,4 @@
-"""The Python examples of the README and of the pages on the API and on saving run as they stand, but search less."""
+"""The Python examples of the README and of pages on the API, saving and deployment run as they are but search less."""
 
 import re
 from pathlib import Path
@@ -56,3 +56,16 @@ def test_the_example_of_the_latency_page_runs(tmp_path: Path, monkeypatch: pytes
     names = run(examples("docs/latency.md"), "docs/latency.md")
     assert 0 < names["cost"].of(names["plan"])[0] < names["cost"].of(names["plan"])[1]
     assert names["rule"].num_stages == 2
+
+
+def test_the_examples_of_the_page_on_deployment_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the faster exporter."""
+    monkeypatch.chdir(tmp_path)
+    code, call = examples("docs/deployment.md"), 'export(dynamic, rules, "bundle")'
+    assert call in code
+    names = run(code.replace(call, 'export(dynamic, rules, "bundle", traced=True)'), "docs/deployment.md")
+    assert len(names["answers"]) == 64
+    sure = names["dynamic"].predict(names["images"], names["rules"]["sure"])
+    assert names["stage"].tolist() == sure.stages.tolist()
+    assert names["label"].tolist() == sure.labels.tolist()
+    assert names["index"] == sure.stages[0]
