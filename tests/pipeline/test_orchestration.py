@@ -34,6 +34,7 @@ MAY_READ = {
     "calibrate": ("train", "calibrate"),
     "evaluate": ("train", "test"),
     "save": ("train",),
+    "time": ("train",),
     "report": ("train", "calibrate", "test"),
 }
 """The training split gives every step the shape and the statistics of images."""
@@ -155,6 +156,7 @@ def test_a_report_warns_of_a_static_network_that_knows_the_held_out_images(finis
     do(run, "train")
     do(run, "calibrate")
     do(run, "evaluate")
+    do(run, "time")
     do(run, "report")
     (narrow,) = json.loads((run.folder.path / "report.json").read_text())["warnings"]
     assert "fewer than 32 channels" in narrow

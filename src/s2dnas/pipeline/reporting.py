@@ -16,9 +16,9 @@ from s2dnas.graph.channels import ChannelGraph
 from s2dnas.pipeline.finished import FinishedSteps, read_finished
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.galleries import galleries
-from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.start import Start
+from s2dnas.pipeline.timing import read_times
 from s2dnas.report.content import ReportContent
 from s2dnas.report.write import write_report
 from s2dnas.space.alignment import slow_widths
@@ -42,7 +42,7 @@ def compile_report(run: Run) -> None:
         ],
         **_dynamic(run, finished),
         "search": _search(finished, run.settings.search.strategy, run.pricing.cost.unit),
-        "latency": _latency(run.pricing, finished.plan),
+        "latency": read_times(run.folder).model_dump(),
         "training": _training(finished),
         "seconds": finished.seconds,
         "plan": _plan(finished.plan, run.study.graph),
@@ -137,17 +137,6 @@ def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -
     found = {name: value for name, value in vars(measured).items() if name != "mean_cost"}
     spent = {"mean_macs": measured.mean_cost, "calibrate_macs": chosen.mean_cost}
     return {**found, **spent, "calibrate_accuracy": chosen.accuracy}
-
-
-def _latency(pricing: Pricing, plan: Plan) -> Content | None:
-    """How long the static network and each stage take, in batches of each size that was profiled."""
-    if (table := pricing.table) is None:
-        return None
-    times = [
-        {"batch": batch, "static": cost.static, "stages": cost.of(plan).tolist()}
-        for batch, cost in pricing.times.items()
-    ]
-    return {"engine": table.engine, "processor": table.processor, "threads": table.threads, "times": times}
 
 
 def _search(finished: FinishedSteps, strategy: str, unit: str) -> Content:

@@ -14,6 +14,7 @@ STEPS = {
     "calibrate": "exits.set_thresholds",
     "evaluate": "exits.answer_test",
     "save": "saving.save_network",
+    "time": "timing.measure_times",
     "report": "reporting.compile_report",
 }
 """Which function of this package does each step; its module is imported then, so that the names cost nothing."""

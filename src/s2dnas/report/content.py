@@ -144,7 +144,7 @@ class StageTimes(Record):
 
 
 class LatencyRecord(Record):
-    """Predicted times, in an engine on a processor, one ``StageTimes`` per batch size that was profiled."""
+    """Measured times, in an engine on a processor, one ``StageTimes`` per size of the batch."""
 
     engine: str
     processor: str

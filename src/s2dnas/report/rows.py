@@ -16,7 +16,7 @@ RowKind = Literal["static", "stage", "point"]
 class Row:
     """One line of the table static against dynamic; ``exit_share`` is (S,), empty for a row without exits.
 
-    ``milliseconds`` per sample, one per batch size that was profiled.
+    ``milliseconds`` per sample, one per size of the batch that was timed.
     """
 
     kind: RowKind
