@@ -37,10 +37,11 @@ from s2dnas.models.registry import create_model
 from s2dnas.models.weights import load_weights
 from s2dnas.runtime import Bundle, Session
 from s2dnas.runtime.bench import thresholds_for_share
+from s2dnas.runtime.one_graph import OneGraph
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import build
-from s2dnas.values import IMAGE, logits_name
+from s2dnas.values import logits_name
 
 PLANS = ((0.5, 0.25, 0.25), (0.375, 0.25, 0.375))
 """Shares of the channels per stage, in pieces of 16 channels, which fill the registers of any processor."""
@@ -117,13 +118,12 @@ def resnet18(shares: Sequence[float], images: Images, folder: Path) -> tuple[Bun
 
 def static(bundle: Bundle, images: Images, batch: int) -> Callable[[], None]:
     """What answers the images with the network that was divided."""
-    engine = OnnxruntimeEngine()
     assert bundle.manifest.static is not None
-    program = engine.load(bundle.graph(bundle.manifest.static))
+    network = OneGraph(OnnxruntimeEngine().load(bundle.graph(bundle.manifest.static)))
 
     def run() -> None:
         for start in range(0, len(images), batch):
-            program.run({IMAGE: engine.native(images[start : start + batch])})
+            network(images[start : start + batch])
 
     return run
 
@@ -202,13 +202,9 @@ def normalised(data: ImageData, count: int) -> tuple[torch.Tensor, torch.Tensor]
 
 def static_accuracy(bundle: Bundle, images: Images, labels: np.ndarray[Any, np.dtype[np.int64]]) -> float:
     """Of the network that was divided."""
-    engine = OnnxruntimeEngine()
     assert bundle.manifest.static is not None
-    program = engine.load(bundle.graph(bundle.manifest.static))
-    logits = [
-        engine.array(program.run({IMAGE: engine.native(images[start : start + BATCH])})[logits_name(0)])
-        for start in range(0, len(images), BATCH)
-    ]
+    network = OneGraph(OnnxruntimeEngine().load(bundle.graph(bundle.manifest.static)))
+    logits = [network(images[start : start + BATCH])[logits_name(0)].copy() for start in range(0, len(images), BATCH)]
     return float(np.mean(np.concatenate(logits).argmax(axis=1) == labels))
 
 

@@ -8,7 +8,8 @@ _PARTS = {
     "cli": ("the command line", ("rich", "typer")),
     "data": ("loading and augmenting data", ("PIL", "datasets", "huggingface_hub", "kornia", "sklearn")),
     "export": ("exporting a network", ("onnx", "onnxruntime", "onnxscript")),
-    "runtime": ("running a bundle", ("onnxruntime",)),
+    "runtime": ("running a bundle", ("onnx", "onnxruntime")),
+    "openvino": ("running a bundle in OpenVINO", ("openvino",)),
     "serve": (
         "serving a bundle",
         ("PIL", "httptools", "onnxruntime", "prometheus_client", "starlette", "uvicorn"),

@@ -1,5 +1,6 @@
 """A session answers as the PyTorch network does, for any batch, rule and network."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -116,3 +117,24 @@ def test_a_point_that_there_is_not_is_refused_with_the_nearest() -> None:
 def test_thresholds_that_do_not_fit_are_refused(thresholds: tuple[float, ...]) -> None:
     with pytest.raises(SettingsError, match="thresholds"):
         session()(bundled("residual").images.numpy(), thresholds=thresholds)
+
+
+def test_several_threads_may_ask_at_once() -> None:
+    net, asked = bundled("residual"), session()
+    expected = asked(net.images.numpy())
+
+    def answer(start: int) -> list[int]:
+        return [int(asked(net.images[row : row + 1].numpy()).labels[0]) for row in range(start, 16, 4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for start, labels in enumerate(pool.map(answer, range(4))):
+            assert labels == expected.labels[start::4].tolist()
+
+
+@given(counts=st.lists(st.integers(0, 16), min_size=1, max_size=6))
+@settings(max_examples=20)
+def test_what_was_asked_before_leaves_no_trace(counts: list[int]) -> None:
+    net = bundled("residual")
+    asked, expected = session(), session()(net.images.numpy())
+    for count in counts:
+        assert asked(net.images[:count].numpy()).labels.tolist() == expected.labels[:count].tolist()

@@ -69,18 +69,16 @@ class _Parts:
     session: Session
     single: GraphProgram | None
     by_single: frozenset[str]
-    single_engine: OnnxruntimeEngine
 
 
 def _parts(bundle: Bundle, engine: Engine | None) -> _Parts:
-    file, own = bundle.manifest.single, OnnxruntimeEngine()
+    file = bundle.manifest.single
     scoring = bundle.point().scoring
     return _Parts(
         load_programs(bundle, engine),
         Session(bundle, engine=engine),
-        None if file is None else own.load(bundle.graph(file)),
+        None if file is None else OnnxruntimeEngine().load(bundle.graph(file)),
         frozenset(name for name, point in bundle.manifest.points.items() if point.scoring == scoring),
-        own,
     )
 
 
@@ -136,7 +134,7 @@ def _compare(
         differences = found.differences.setdefault((STAGES, name), [])
         differences.extend(expected.differences(answers.stages, answers.labels, found.images))
         if parts.single is not None and name in parts.by_single:
-            single = _run_single(parts, parts.single, pixels, rule)
+            single = _run_single(parts.single, pixels, rule)
             for stage in range(found.num_stages):
                 rows = single[STAGE] == stage
                 found.logits(SINGLE, stage, single[LOGITS][rows], logits[stage][rows])
@@ -147,15 +145,9 @@ def _compare(
 
 def _run_stages(programs: Programs, images: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
     """The logits (N, K) of stage after stage, each on all images."""
-    natives = {IMAGE: programs.engine.native(images)}
-    for index, (program, inputs) in enumerate(programs.stages):
-        natives |= program.run({name: natives[name] for name in inputs})
-        yield programs.engine.array(natives[logits_name(index)])
+    given = programs.run_all(images)
+    yield from (given[logits_name(index)] for index in range(len(programs.stages)))
 
 
-def _run_single(
-    parts: _Parts, program: GraphProgram, images: npt.NDArray[Any], rule: ExitRule
-) -> dict[str, npt.NDArray[Any]]:
-    engine, limits = parts.single_engine, np.array(rule.thresholds, dtype=np.float64)
-    given = program.run({IMAGE: engine.native(images), LIMITS: engine.native(limits)})
-    return {name: np.array(engine.array(native)) for name, native in given.items()}
+def _run_single(program: GraphProgram, images: npt.NDArray[Any], rule: ExitRule) -> dict[str, npt.NDArray[Any]]:
+    return program.run({IMAGE: images, LIMITS: np.array(rule.thresholds, dtype=np.float64)})

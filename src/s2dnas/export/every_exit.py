@@ -10,7 +10,7 @@ import numpy.typing as npt
 from s2dnas.arrays import FloatArray, IntArray
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.programs import Programs, load_programs
-from s2dnas.values import IMAGE, label_name, score_name
+from s2dnas.values import label_name, score_name
 
 BATCH = 64
 
@@ -38,8 +38,5 @@ def every_exit(bundle: Bundle, images: npt.NDArray[np.float32]) -> tuple[EveryEx
 
 def _answers(programs: Programs, images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
     """By name, all that stages give and no stage takes, and more."""
-    natives = {IMAGE: programs.engine.native(images)}
-    for program, inputs in programs.stages:
-        natives |= program.run({name: natives[name] for name in inputs})
-    taken = {name for _, inputs in programs.stages for name in inputs}
-    return {name: programs.engine.array(native) for name, native in natives.items() if name not in taken}
+    taken = {name for program in programs.stages for name in program.inputs}
+    return {name: array for name, array in programs.run_all(images).items() if name not in taken}

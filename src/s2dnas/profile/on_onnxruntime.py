@@ -56,8 +56,7 @@ class ProfiledOnnxruntime(ProfiledEngine):
 
     def _program(self, graph: "onnx.ModelProto", values: Mapping[str, npt.NDArray[Any]]) -> Callable[[], object]:
         program = self._engine.load(graph.SerializeToString())
-        natives = {name: self._engine.native(value) for name, value in values.items()}
-        return lambda: program.run(natives)
+        return program.bound(values, program.run(values))
 
 
 def _copies(kernel: Kernel, inputs: int, outputs: int, copies: int) -> "onnx.ModelProto":

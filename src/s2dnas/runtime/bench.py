@@ -11,9 +11,9 @@ import numpy as np
 from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError
 from s2dnas.runtime.engine import Engine
+from s2dnas.runtime.one_graph import OneGraph
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.session import Session
-from s2dnas.values import IMAGE
 
 
 @dataclass
@@ -87,8 +87,8 @@ class Bench:
                 f"{session.bundle.folder} holds no static network to compare with; save the network with static=, or "
                 "export that of a run folder"
             )
-        self._session, self._engine = session, OnnxruntimeEngine() if engine is None else engine
-        self._static = self._engine.load(session.bundle.graph(static))
+        engine = OnnxruntimeEngine() if engine is None else engine
+        self._session, self._static = session, OneGraph(engine.load(session.bundle.graph(static)))
 
     def row(self, images: Images, batch: int, thresholds: Sequence[float], rounds: int) -> BenchRow:
         """Measure both on images (M, C, H, W) in batches; a last batch that is not full is left out.
@@ -117,7 +117,7 @@ class Bench:
 
     def _round(self, groups: Sequence[Images], thresholds: Sequence[float], static: Timing, dynamic: Timing) -> None:
         for group in groups:
-            static.measure(lambda group=group: self._static.run({IMAGE: self._engine.native(group)}))  # type: ignore[misc]
+            static.measure(lambda group=group: self._static(group))  # type: ignore[misc]
         for group in groups:
             dynamic.measure(lambda group=group: self._session(group, thresholds=thresholds))  # type: ignore[misc]
 

@@ -1,35 +1,41 @@
-"""What a session needs of an inference engine. Natives are its own tensors, on memory that it shares with arrays."""
+"""What a session needs of an inference engine: graphs that read arrays and write arrays that the session owns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy.typing as npt
 
-Native = Any
-"""A tensor of an engine: (N, ...), samples first."""
+NamedArrays = Mapping[str, npt.NDArray[Any]]
+"""Arrays (N, ...) by the names that a graph gives its inputs or outputs."""
 
 
 class GraphProgram(Protocol):
-    """One graph, ready to run. Names of inputs and outputs are those of the graph."""
+    """One graph, ready to run, from several threads at once if need be."""
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """All that it takes."""
 
     @property
     def outputs(self) -> Sequence[str]:
         """All that it gives."""
 
-    def run(self, natives: Mapping[str, Native]) -> dict[str, Native]:
-        """All outputs, given all inputs."""
+    def run(self, inputs: NamedArrays) -> dict[str, npt.NDArray[Any]]:
+        """All outputs, on memory of their own."""
+
+    def bound(self, inputs: NamedArrays, outputs: NamedArrays) -> Callable[[], None]:
+        """A call, for one thread at a time, that reads these arrays and writes those, contiguous and kept alive by it.
+
+        Nothing is allocated or named anew where the engine allows it, which is most of what a small call costs.
+        """
 
 
 class Engine(Protocol):
-    """Makes programs, and moves between its natives and arrays without copying where both are in main memory."""
+    """Makes programs."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
 
     def load(self, graph: bytes) -> GraphProgram:
-        """A program of the content of an ONNX file."""
-
-    def native(self, array: npt.NDArray[Any]) -> Native:
-        """The native of a contiguous array, which must not be freed or changed while the native is used."""
-
-    def array(self, native: Native) -> npt.NDArray[Any]:
-        """The array of a native; it may be written to."""
+        """A program of the content of an ONNX file. Raises ArtifactError if it cannot be loaded."""

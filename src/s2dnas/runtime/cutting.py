@@ -1,0 +1,120 @@
+"""Stages optimised as one graph, and cut again where they hand features over.
+
+onnxruntime computes convolutions on channels in blocks. Each stage alone brings its features back into plain layout for
+the next one, which puts them into blocks again. In one graph they stay in blocks, and a cut leaves them so.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from s2dnas.errors import ArtifactError
+from s2dnas.extras import require_extra
+from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
+from s2dnas.values import IMAGE
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def cut_stages(stages: Sequence[bytes], answers: Sequence[Sequence[str]], engine: OnnxruntimeEngine) -> list[bytes]:
+    """The ONNX files of stages as ones that are optimised already, for this version of onnxruntime and this processor.
+
+    ``answers`` are the outputs of each stage that no other name may take: logits, scores and labels. What else the
+    parts exchange is named and laid out as onnxruntime likes it. Raises ArtifactError if they cannot be taken apart,
+    MissingExtraError without ``onnx``.
+    """
+    require_extra("runtime", "onnx")
+    import onnx
+
+    whole = merged([onnx.load_from_string(stage) for stage in stages], [name for names in answers for name in names])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        engine.optimise(whole.SerializeToString(), str(path))
+        optimised = onnx.load(path)
+    typed = onnx.shape_inference.infer_shapes(whole).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in typed.value_info}
+    return [part.SerializeToString() for part in _parts(optimised, answers, types)]
+
+
+def merged(stages: Sequence["onnx.ModelProto"], outputs: Sequence[str]) -> "onnx.ModelProto":
+    """One graph from the image to some outputs of stages, which exchange values by name.
+
+    Raises ArtifactError if it would have to look into graphs inside of nodes.
+    """
+    import onnx
+    from onnx import helper
+
+    nodes: list[onnx.NodeProto] = []
+    constants: list[onnx.TensorProto] = []
+    values: dict[str, onnx.ValueInfoProto] = {}
+    for index, stage in enumerate(stages):
+        exchanged = {value.name for value in (*stage.graph.input, *stage.graph.output)}
+        nodes += [_renamed(node, index, exchanged) for node in stage.graph.node]
+        for constant in stage.graph.initializer:
+            constants.append(type(constant)())
+            constants[-1].CopyFrom(constant)
+            constants[-1].name = _own(constant.name, index, exchanged)
+        values |= {value.name: value for value in (*stage.graph.input, *stage.graph.output)}
+    graph = helper.make_graph(nodes, "stages", [values[IMAGE]], [values[name] for name in outputs], constants)
+    return helper.make_model(graph, opset_imports=stages[0].opset_import, ir_version=stages[0].ir_version)
+
+
+def _renamed(node: "onnx.NodeProto", index: int, exchanged: set[str]) -> "onnx.NodeProto":
+    """A copy whose values no other stage has, those apart that they exchange."""
+    if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+        raise ArtifactError(f"the graph of stage {index + 1} has graphs inside ({node.op_type})")
+    copy = type(node)()
+    copy.CopyFrom(node)
+    copy.name = f"{index + 1}:{node.name}"
+    copy.input[:] = [_own(name, index, exchanged) for name in node.input]
+    copy.output[:] = [_own(name, index, exchanged) for name in node.output]
+    return copy
+
+
+def _own(name: str, index: int, exchanged: set[str]) -> str:
+    return name if not name or name in exchanged else f"{index + 1}:{name}"
+
+
+def _parts(
+    whole: "onnx.ModelProto", answers: Sequence[Sequence[str]], types: Mapping[str, int]
+) -> Iterator["onnx.ModelProto"]:
+    """A part per stage: of the nodes, those that its answers need and no earlier ones."""
+    from onnx import TensorProto, helper
+
+    graph = whole.graph
+    known = {value.name: value for value in (*graph.input, *graph.output)}
+    stage_of = _stages_of_nodes(graph, answers)
+    for stage, names in enumerate(answers):
+        nodes = [node for node, owner in zip(graph.node, stage_of, strict=True) if owner == stage]
+        later = [node for node, owner in zip(graph.node, stage_of, strict=True) if owner > stage]
+        made = {name for node in nodes for name in node.output}
+        read = dict.fromkeys(name for node in nodes for name in node.input if name)
+        constants = [constant for constant in graph.initializer if constant.name in read]
+        taken = [name for name in read if name not in made and name not in {constant.name for constant in constants}]
+        given = dict.fromkeys([*names, *(name for node in later for name in node.input if name in made)])
+        # What onnxruntime has made itself is float; if not, it refuses to load the part.
+        inputs, outputs = (
+            [
+                known.get(name) or helper.make_tensor_value_info(name, types.get(name, TensorProto.FLOAT), None)
+                for name in some
+            ]
+            for some in (taken, given)
+        )
+        part = helper.make_graph(nodes, f"stage{stage + 1}", inputs, outputs, constants)
+        yield helper.make_model(part, opset_imports=whole.opset_import, ir_version=whole.ir_version)
+
+
+def _stages_of_nodes(graph: "onnx.GraphProto", answers: Sequence[Sequence[str]]) -> list[int]:
+    """Of each node the first stage whose answers need it."""
+    maker = {name: index for index, node in enumerate(graph.node) for name in node.output}
+    stage_of: dict[int, int] = {}
+    for stage, names in enumerate(answers):
+        waiting = list(names)
+        while waiting:
+            index = maker.get(waiting.pop())
+            if index is not None and index not in stage_of:
+                stage_of[index] = stage
+                waiting += graph.node[index].input
+    return [stage_of.get(index, len(answers)) for index in range(len(graph.node))]
