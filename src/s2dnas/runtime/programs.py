@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.engine import Engine, GraphProgram
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
-from s2dnas.values import IMAGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +21,4 @@ def load_programs(bundle: Bundle, engine: Engine | None = None) -> Programs:
     """All stages of a bundle. Raises ArtifactError if a file is damaged or the engine cannot load it."""
     engine = OnnxruntimeEngine() if engine is None else engine
     stages = [(engine.load(bundle.graph(stage)), stage.inputs) for stage in bundle.manifest.stages]
-    return Programs(engine, stages, _needed_after(stages))
-
-
-def _needed_after(stages: Sequence[tuple[GraphProgram, tuple[str, ...]]]) -> list[tuple[str, ...]]:
-    needed, known = [], {IMAGE}
-    for index, (program, _) in enumerate(stages):
-        known |= set(program.outputs)
-        later = dict.fromkeys(name for _, inputs in stages[index + 1 :] for name in inputs)
-        needed.append(tuple(name for name in later if name in known))
-    return needed
+    return Programs(engine, stages, [bundle.manifest.needed_after(index) for index in range(len(stages))])
