@@ -6,6 +6,7 @@ from functools import reduce
 from pathlib import Path
 from statistics import mean
 
+import capacity_table
 import pytest
 
 from s2dnas.artifacts import read_json
@@ -72,6 +73,14 @@ def test_exit_rules_are_quoted_as_they_are() -> None:
                 assert f"| {100 * sum(accuracies) / len(accuracies):.2f} %" in line
     for row in (row for each in found for row in each["promises"]):
         assert f" {100 * row['promised']:.1f} / {100 * row['failed']:.1f} % |" in page
+
+
+def test_capacity_is_quoted_as_it_is() -> None:
+    results, page = ROOT / "results", (ROOT / "docs" / "capacity.md").read_text()
+    found = capacity_table.tables(
+        read_json(results / "capacity.json", "capacity"), read_json(results / "ray-cost.json", "ray-cost")
+    )
+    assert all(table in page for table in found)
 
 
 COMPARISONS = sorted((ROOT / "results").glob("compare-*/compare.json"))

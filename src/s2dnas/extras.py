@@ -14,6 +14,7 @@ _PARTS = {
         "serving a bundle",
         ("PIL", "httptools", "onnxruntime", "prometheus_client", "starlette", "uvicorn"),
     ),
+    "ray": ("serving on many machines", ("onnxruntime", "ray")),
     "report": ("a report with plots", ("PIL", "jinja2", "markupsafe", "matplotlib")),
 }
 """Of each extra of pyproject.toml: the part that it is for, and the modules that it brings."""

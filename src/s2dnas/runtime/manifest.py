@@ -100,6 +100,12 @@ class Manifest(Record):
                 raise ValueError(f"operating point {name!r} does not fit {len(self.stages)} stages")
         return self
 
+    def needed_after(self, index: int) -> tuple[str, ...]:
+        """What is known once stage ``index``, from 0, has run, and some later stage takes, the image included."""
+        known = {IMAGE}.union(*({*stage.gives, logits_name(j)} for j, stage in enumerate(self.stages[: index + 1])))
+        later = dict.fromkeys(name for stage in self.stages[index + 1 :] for name in stage.inputs)
+        return tuple(name for name in later if name in known)
+
     @property
     def files(self) -> tuple[GraphFile, ...]:
         """All files beside the manifest."""
