@@ -12,7 +12,7 @@ from bundled import NUM_STAGES, RULES, bundled
 from nets import NETS
 from s2dnas.artifacts import read_json
 from s2dnas.runtime import Bundle, OnnxruntimeEngine, Session, blocked
-from s2dnas.runtime.cutting import cut_stages
+from s2dnas.runtime.cutting import optimised_stages
 
 BLOCKED = "onnxruntime, blocked"
 NOT_TRACED = {"squeeze_excite_linear", "sizes", "samples_aside", "rms_norm"}
@@ -61,7 +61,7 @@ def test_what_was_made_is_used_again_and_needs_no_onnx_then(monkeypatch: pytest.
     bundle = bundled("residual").bundle
     assert Session(bundle).engine == BLOCKED
     monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.setattr(blocked, "cut_stages", None)
+    monkeypatch.setattr(blocked, "optimised_stages", None)
     assert Session(bundle).engine == BLOCKED
 
 
@@ -90,11 +90,13 @@ def test_another_answer_is_refused_and_that_is_remembered(
 ) -> None:
     bundle = bundled("residual").bundle
     wrong = bundled("residual", accumulate_logits=True).bundle
-    monkeypatch.setattr(blocked, "cut_stages", lambda _, answers, engine: cut_stages(graphs_of(wrong), answers, engine))
+    monkeypatch.setattr(
+        blocked, "optimised_stages", lambda _, answers, engine: optimised_stages(graphs_of(wrong), answers, engine)
+    )
     assert Session(bundle).engine == "onnxruntime"
     assert "logits_2 is not the same in a batch of 1" in caplog.text
     caplog.clear()
-    monkeypatch.setattr(blocked, "cut_stages", None)
+    monkeypatch.setattr(blocked, "optimised_stages", None)
     assert Session(bundle).engine == "onnxruntime"
     assert "logits_2 is not the same in a batch of 1" in caplog.text
 

@@ -16,7 +16,7 @@ import numpy as np
 from s2dnas.artifacts import read_json, replacing, write_json
 from s2dnas.errors import ArtifactError
 from s2dnas.runtime.bundle import Bundle
-from s2dnas.runtime.cutting import cut_stages
+from s2dnas.runtime.cutting import optimised_stages
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.programs import Programs, chained, load_programs
 from s2dnas.runtime.workspace import Workspace
@@ -54,11 +54,11 @@ def cache_folder() -> Path:
 
 
 def _key(bundle: Bundle, engine: OnnxruntimeEngine) -> str:
-    parts = [engine.version, processor(), *(stage.sha256 for stage in bundle.manifest.stages)]
+    parts = [engine.version, processor_kind(), *(stage.sha256 for stage in bundle.manifest.stages)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def processor() -> str:
+def processor_kind() -> str:
     """Kind and abilities of the processor, as far as the system tells them."""
     told = [platform.machine(), platform.processor()]
     path = Path("/proc/cpuinfo")
@@ -98,7 +98,7 @@ def _made(entry: Path, bundle: Bundle, engine: OnnxruntimeEngine) -> Programs | 
         for program, stage in zip(plain.stages, stages, strict=True)
     ]
     try:
-        parts = cut_stages([bundle.graph(stage) for stage in stages], answers, engine)
+        parts = optimised_stages([bundle.graph(stage) for stage in stages], answers, engine)
         programs = _loaded(parts, bundle, engine)
         refused = difference(plain, programs, [name for names in answers for name in names])
     except ArtifactError as error:

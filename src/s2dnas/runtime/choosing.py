@@ -8,9 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-import numpy.typing as npt
-
+from s2dnas.arrays import Images
 from s2dnas.errors import DataError, SettingsError
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.engine import Engine
@@ -19,12 +17,11 @@ from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.openvino_engine import OpenvinoEngine
 from s2dnas.runtime.session import Session
 
-Images = npt.NDArray[np.float32]
 _Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
-class Profile:
+class PointTimes:
     """Milliseconds per batch of ``batch`` images in ``engine``, at each operating point; ``static`` is the network
     that was divided, in whichever engine runs it fastest.
     """
@@ -42,7 +39,7 @@ class Profile:
 
 def fastest(
     bundle: Bundle | Path | str, images: Images, *, batch: int = 1, threads: int = 1, rounds: int = 5
-) -> tuple[Session, Profile]:
+) -> tuple[Session, PointTimes]:
     """The session that answers images (N, C, H, W) fastest, in batches, summed over all operating points.
 
     The images should be such as will come, since they decide how many leave early. Times are medians over ``rounds``
@@ -68,7 +65,7 @@ def fastest(
     times = {key: seconds * 1000 / len(parts) for key, seconds in _in_turn({**calls, **statics}, rounds).items()}
     static = min(times[key] for key in statics)
     profiles = [
-        Profile(name, batch, static, {point: times[name, point] for point in bundle.manifest.points})
+        PointTimes(name, batch, static, {point: times[name, point] for point in bundle.manifest.points})
         for name in (session.engine for session in sessions)
     ]
     best = min(range(len(sessions)), key=lambda index: sum(profiles[index].points.values()))

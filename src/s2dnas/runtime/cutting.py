@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import onnx
 
 
-def cut_stages(stages: Sequence[bytes], answers: Sequence[Sequence[str]], engine: OnnxruntimeEngine) -> list[bytes]:
+def optimised_stages(
+    stages: Sequence[bytes], answers: Sequence[Sequence[str]], engine: OnnxruntimeEngine
+) -> list[bytes]:
     """The ONNX files of stages as ones that are optimised already, for this version of onnxruntime and this processor.
 
     ``answers`` are the outputs of each stage that no other name may take: logits, scores and labels. What else the
