@@ -171,6 +171,11 @@ class Connection:
     async def to(server: Server) -> "Connection":
         return Connection(*await asyncio.open_connection("127.0.0.1", server.port))
 
+    @property
+    def closed(self) -> bool:
+        """Whether the server has closed it, as it does with those that nothing came through for some seconds."""
+        return self._reader.at_eof()
+
     async def ask(self, request: bytes) -> int:
         """The status of the response, once all of it is there."""
         self.writer.write(request)
@@ -214,7 +219,8 @@ async def overload(server: Server, images: np.ndarray[Any, Any], per_second: flo
     async def ask() -> None:
         start = time.perf_counter()
         try:
-            connection = idle.pop() if idle else await Connection.to(server)
+            open_ones = iter(lambda: idle.pop() if idle else None, None)
+            connection = next((each for each in open_ones if not each.closed), None) or await Connection.to(server)
             status = await connection.ask(request)
         except (OSError, asyncio.IncompleteReadError) as error:
             statuses[type(error).__name__] += 1

@@ -185,10 +185,10 @@ def test_a_deadline_that_what_waits_leaves_no_hope_for_is_refused_at_once() -> N
         worker.takes = lambda: None
         held(worker, batcher)
         batcher.submit(images(1, 2, 3), "fast", FAR)
-        with pytest.raises(BusyError, match="3 images wait, which takes 3 s") as refused:
-            batcher.submit(images(1), "fast", clock.now + 2.9)
+        with pytest.raises(BusyError, match=r"3 images wait, about 3 s, too long for a deadline in 5\.9 s") as refused:
+            batcher.submit(images(1), "fast", clock.now + 5.9)
         assert refused.value.retry_after == 3
-        accepted = batcher.submit(images(4), "fast", clock.now + 3.1)
+        accepted = batcher.submit(images(4), "fast", clock.now + 6.1)
         worker.go.set()
         assert labels(accepted) == [4]
 
@@ -205,6 +205,20 @@ def test_thresholds_fall_as_the_queue_fills_and_the_answer_says_so() -> None:
     for served, (_, _, used) in zip(found, worker.batches[1:], strict=True):
         assert served.point == "sure"
         assert served.thresholds == used == pytest.approx([t * (1 - served.relief) for t in POINTS["sure"]])
+
+
+def test_thresholds_fall_where_waiting_takes_long_though_few_wait() -> None:
+    worker, clock = Worker(), Clock()
+    with batching(worker, clock, batch=1, queue=100, deadline=8) as batcher:
+        worker.takes = lambda: setattr(clock, "now", clock.now + 1)
+        assert labels(batcher.submit(images(0), "sure", FAR)) == [0]  # a second per image
+        worker.takes = lambda: None
+        held(worker, batcher)
+        futures = [batcher.submit(images(value), "sure", FAR) for value in range(5)]
+        worker.go.set()
+        found = [future.result(30).relief for future in futures]
+    assert found[0] == 0.5  # beside it 4 images wait; held took no time, so that one of them takes .8 s, of 4 s at most
+    assert found[-1] == 0.0
 
 
 def test_a_batch_that_fills_the_queue_alone_is_no_load() -> None:

@@ -1,6 +1,9 @@
 """What a client in the field does: Triton's own one, and a tool that tries whatever the OpenAPI document allows."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,3 +105,23 @@ def test_tritons_client_learns_what_is_wrong(client: "tritonhttp.InferenceServer
     with pytest.raises(tritonhttp.InferenceServerException, match=r"images are \(N, 3, 8, 8\)") as refused:
         client.infer("net", [given])
     assert refused.value.status() == "422"
+
+
+def test_the_example_of_the_page_on_serving_runs(server: Address) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    here = {
+        "127.0.0.1:8000": f"127.0.0.1:{server.port}",
+        '"s2dnas"': '"net"',
+        '"fast"': '"surest"',
+        "3, 16, 16": "3, 8, 8",
+    }
+    for there, ours in here.items():
+        assert there in code
+        code = code.replace(there, ours)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    expected = Session(bundled("residual").bundle)(names["images"], "surest")
+    assert names["labels"].tolist() == expected.labels[:, None].tolist()
+    assert names["stages"].tolist() == (expected.stages + 1)[:, None].tolist()
+    assert names["found"].get_response()["parameters"] == {"point": "surest", "relief": 0.0}

@@ -18,6 +18,9 @@ from s2dnas.serving.relief import relief_at, relieved
 from s2dnas.serving.served import Answerer, ServedAnswers
 from s2dnas.serving.waiting import Waiting, WaitingLine
 
+HOPE = 0.5
+"""The share of its time that a request may be expected to wait: this is a guess, and late answers are wasted work."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
@@ -89,13 +92,13 @@ class Batcher:
 
     def _refuse(self, count: int, deadline: float) -> None:
         waiting = self._line.images
-        wait = self._pace.seconds(waiting)
+        wait, left = self._pace.seconds(waiting), deadline - self.clock()
         if self._stopping:
             raise BusyError("the server stops", 1.0)
         if waiting + count > self.limits.queue:
             raise BusyError(f"{waiting} of {self.limits.queue} images wait, there is no room for {count}", wait)
-        if waiting and self.clock() + wait > deadline:
-            raise BusyError(f"{waiting} images wait, which takes {wait:.3g} s, longer than the deadline", wait)
+        if waiting and wait > HOPE * left:
+            raise BusyError(f"{waiting} images wait, about {wait:.3g} s, too long for a deadline in {left:.3g} s", wait)
 
     def _work(self) -> None:
         while (batch := self._next()) is not None:
@@ -117,8 +120,11 @@ class Batcher:
             return _Batch([], 0.0, late) if late or not self._stopping else None
 
     def _load_beside(self, taken: int) -> float:
-        """What still waits, as a share of what could: a large batch is no load as long as nobody else waits."""
-        return self._line.images / max(self.limits.queue - taken, 1)
+        """What still waits, as a share of what could by number or by time: a batch is no load if nobody else waits."""
+        waiting = self._line.images
+        return max(
+            waiting / max(self.limits.queue - taken, 1), self._pace.seconds(waiting) / (HOPE * self.limits.deadline)
+        )
 
     def _serve(self, requests: Sequence[Waiting], relief: float) -> None:
         point = requests[0].point

@@ -10,7 +10,8 @@ class ServingLimits:
     """``batch`` images are answered together at most, and come in one request at most; ``queue`` images wait at most.
 
     ``workers`` batches are answered at once. A request that names no deadline has ``deadline`` seconds. From the share
-    ``relief_from`` of a full queue on, thresholds fall, by the share ``relief_most`` when it is full; 0 for never.
+    ``relief_from`` of a full queue on, thresholds fall, by the share ``relief_most`` when it is full; 0 for never. Full
+    is a queue, too, in which a request would be expected to wait half of ``deadline``.
     Raises SettingsError for values out of range.
     """
 
