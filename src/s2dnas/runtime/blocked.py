@@ -31,8 +31,9 @@ def blocked_programs(bundle: Bundle, engine: OnnxruntimeEngine) -> Programs | No
     """The stages of a bundle that hand features over in blocks; None if that cannot be had, which is logged.
 
     They are used if all logits, scores and labels of random images, in batches of 1, 2 and 7, equal those of the plain
-    graphs bit for bit. To make them takes ``onnx``, to use what was kept does not. Raises ArtifactError if the bundle is
-    damaged.
+    graphs bit for bit. To make them takes ``onnx``, to use what was kept does not.
+
+    Raises ArtifactError if the bundle is damaged.
     """
     if engine.device != "cpu" or bundle.manifest.precision != "float32":
         return None
