@@ -32,9 +32,13 @@ def blocked_programs(bundle: Bundle, engine: OnnxruntimeEngine) -> Programs | No
 
     They are used if all logits, scores and labels of random images, in batches of 1, 2 and 7, equal those of the plain
     graphs bit for bit. To make them takes ``onnx``, to use what was kept does not.
+
+    Raises ArtifactError if the bundle is damaged.
     """
     if engine.device != "cpu" or bundle.manifest.precision != "float32":
         return None
+    for stage in bundle.manifest.stages:
+        bundle.graph(stage)  # a damaged bundle is refused, whatever was kept of it
     entry = cache_folder() / f"{_KIND}-{_key(bundle, engine)}.json"
     try:
         return _kept(entry, bundle, engine)
