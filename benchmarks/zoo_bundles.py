@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from s2dnas.api.network import analyse
 from s2dnas.artifacts import read_json, write_json
@@ -71,15 +72,33 @@ def check(name: str, count: int) -> dict[str, Any]:
     """Export a network and compare the bundle with it."""
     torch.manual_seed(0)
     spec, _, width = name.rpartition(":")
-    model = as_if_trained(create_model(spec, NUM_CLASSES), np.random.default_rng(0)).float()
-    images = torch.randn(count, 3, int(width), int(width))
+    images = patterns(count, int(width))
+    model = recalibrated(as_if_trained(create_model(spec, NUM_CLASSES), np.random.default_rng(0)).float(), images)
     net = analyse(model, images[:1])
     network = build(net.graph, net.space(NUM_STAGES).uniform())
     with TemporaryDirectory() as folder:
         bundle = export(network, halving(network, images), folder)
         refuse_none(bundle)
         found = check_bundle(bundle, network, batches(images)).to_dict()
-    return {**found, "macs": list(network.macs), "static_macs": net.static_macs}
+        exits = np.bincount(Session(bundle)(images.numpy()).stages, minlength=NUM_STAGES).tolist()
+    return {**found, "exits": exits, "macs": list(network.macs), "static_macs": net.static_macs}
+
+
+def patterns(count: int, width: int) -> Tensor:
+    """Images (N, C, H, W) that differ in what is left after pooling: mere noise is the same everywhere to a network."""
+    coarse = F.interpolate(torch.randn(count, 3, 4, 4), size=(width, width), mode="bilinear")
+    return coarse + torch.randn(count, 3, 1, 1) + 0.3 * torch.randn(count, 3, width, width)
+
+
+def recalibrated(model: nn.Module, images: Tensor) -> nn.Module:
+    """The network with batch norms of these images: with random ones features fade until all images look alike."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(images)
+    return model.eval()
 
 
 def halving(network: MultiStageNet, images: Tensor) -> ExitRule:
