@@ -18,16 +18,19 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from s2dnas.api.network import analyse
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.exits import ExitRule, Scoring, as_scoring
 from s2dnas.export.bundling import export
 from s2dnas.export.checking import check_bundle
+from s2dnas.inherit.norms import with_recalibrated_norms
+from s2dnas.masked.shared import SharedNet
 from s2dnas.models.registry import create_model
+from s2dnas.network.weights import static_weights
 from s2dnas.runtime import Bundle, Session
-from s2dnas.staged.build import MultiStageNet, build
+from s2dnas.staged.build import MultiStageNet
 from s2dnas.verification.verify import as_if_trained
 
 MODELS = (
@@ -73,9 +76,11 @@ def check(name: str, count: int) -> dict[str, Any]:
     torch.manual_seed(0)
     spec, _, width = name.rpartition(":")
     images = patterns(count, int(width))
-    model = recalibrated(as_if_trained(create_model(spec, NUM_CLASSES), np.random.default_rng(0)).float(), images)
+    model = as_if_trained(create_model(spec, NUM_CLASSES), np.random.default_rng(0)).float()
     net = analyse(model, images[:1])
-    network = build(net.graph, net.space(NUM_STAGES).uniform())
+    shared = SharedNet(net.graph, static_weights(net.graph, NUM_STAGES))
+    # With norms of other images, features fade until all images look alike.
+    network = net.build(with_recalibrated_norms(shared, net.space(NUM_STAGES).uniform(), images.split(50)))
     with TemporaryDirectory() as folder:
         bundle = export(network, halving(network, images), folder)
         refuse_none(bundle)
@@ -88,17 +93,6 @@ def patterns(count: int, width: int) -> Tensor:
     """Images (N, C, H, W) that differ in what is left after pooling: mere noise is the same everywhere to a network."""
     coarse = F.interpolate(torch.randn(count, 3, 4, 4), size=(width, width), mode="bilinear")
     return coarse + torch.randn(count, 3, 1, 1) + 0.3 * torch.randn(count, 3, width, width)
-
-
-def recalibrated(model: nn.Module, images: Tensor) -> nn.Module:
-    """The network with batch norms of these images: with random ones features fade until all images look alike."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = None
-    with torch.no_grad():
-        model.train()(images)
-    return model.eval()
 
 
 def halving(network: MultiStageNet, images: Tensor) -> ExitRule:
