@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from s2dnas.api.network import analyse
@@ -24,9 +25,12 @@ from s2dnas.artifacts import read_json, write_json
 from s2dnas.exits import ExitRule, Scoring, as_scoring
 from s2dnas.export.bundling import export
 from s2dnas.export.checking import check_bundle
+from s2dnas.inherit.norms import with_recalibrated_norms
+from s2dnas.masked.shared import SharedNet
 from s2dnas.models.registry import create_model
+from s2dnas.network.weights import static_weights
 from s2dnas.runtime import Bundle, Session
-from s2dnas.staged.build import MultiStageNet, build
+from s2dnas.staged.build import MultiStageNet
 from s2dnas.verification.verify import as_if_trained
 
 MODELS = (
@@ -71,15 +75,24 @@ def check(name: str, count: int) -> dict[str, Any]:
     """Export a network and compare the bundle with it."""
     torch.manual_seed(0)
     spec, _, width = name.rpartition(":")
+    images = patterns(count, int(width))
     model = as_if_trained(create_model(spec, NUM_CLASSES), np.random.default_rng(0)).float()
-    images = torch.randn(count, 3, int(width), int(width))
     net = analyse(model, images[:1])
-    network = build(net.graph, net.space(NUM_STAGES).uniform())
+    shared = SharedNet(net.graph, static_weights(net.graph, NUM_STAGES))
+    # With norms of other images, features fade until all images look alike.
+    network = net.build(with_recalibrated_norms(shared, net.space(NUM_STAGES).uniform(), images.split(50)))
     with TemporaryDirectory() as folder:
         bundle = export(network, halving(network, images), folder)
         refuse_none(bundle)
         found = check_bundle(bundle, network, batches(images)).to_dict()
-    return {**found, "macs": list(network.macs), "static_macs": net.static_macs}
+        exits = np.bincount(Session(bundle)(images.numpy()).stages, minlength=NUM_STAGES).tolist()
+    return {**found, "exits": exits, "macs": list(network.macs), "static_macs": net.static_macs}
+
+
+def patterns(count: int, width: int) -> Tensor:
+    """Images (N, C, H, W) that differ in what is left after pooling: mere noise is the same everywhere to a network."""
+    coarse = F.interpolate(torch.randn(count, 3, 4, 4), size=(width, width), mode="bilinear")
+    return coarse + torch.randn(count, 3, 1, 1) + 0.3 * torch.randn(count, 3, width, width)
 
 
 def halving(network: MultiStageNet, images: Tensor) -> ExitRule:

@@ -15,7 +15,7 @@ from s2dnas.errors import DataError, SettingsError
 from s2dnas.exits import ExitRule
 from s2dnas.export.bundle_check import AnswerCheck, BundleCheck, Difference
 from s2dnas.export.bundling import write_graph
-from s2dnas.export.checking import check_bundle
+from s2dnas.export.checking import Findings, check_bundle
 from s2dnas.export.expected_answers import ExpectedAnswers
 from s2dnas.report.bundle_lines import bundle_lines
 from s2dnas.runtime import Bundle
@@ -32,9 +32,9 @@ def test_a_bundle_passes() -> None:
     found = check_bundle(net.bundle, net.network, batches(net))
     assert found.passed
     assert found.images == 16
-    assert 0 < max(found.stage_errors) < 1e-6
+    assert 0 < max(found.stage_errors) < 1e-5
     assert found.single_error is not None
-    assert 0 < found.single_error < 1e-6
+    assert 0 < found.single_error < 1e-5
     parts = [("stages", "margin"), ("single file", "margin"), *(("stages", name) for name in RULES if name != "margin")]
     assert [(check.part, check.point) for check in found.answers] == parts
 
@@ -55,7 +55,7 @@ def test_another_weight_of_a_stage_is_found(stage: int, tmp_path: Path) -> None:
     assert not found.passed
     assert [error > 1e-3 for error in found.stage_errors[: stage + 1]] == [index == stage for index in range(stage + 1)]
     assert found.single_error is not None
-    assert found.single_error < 1e-6
+    assert found.single_error < 1e-5
     assert any(f"the logits of stage {stage + 1} deviate" in fault for fault in found.faults)
 
 
@@ -63,7 +63,7 @@ def test_another_weight_of_the_single_file_is_found(tmp_path: Path) -> None:
     net = bundled(NAME)
     found = check_bundle(with_other_weights(net.bundle, None, tmp_path), net.network, batches(net), ["margin"])
     assert not found.passed
-    assert max(found.stage_errors) < 1e-6
+    assert max(found.stage_errors) < 1e-5
     assert any("the logits of the single file deviate" in fault for fault in found.faults)
 
 
@@ -101,16 +101,39 @@ def test_a_difference_says_how_far_it_is_from_a_tie() -> None:
 
 
 def test_a_difference_within_rounding_passes_and_is_shown() -> None:
-    near = AnswerCheck("stages", "fast", (Difference(3, (0, 1), (2, 2), 3e-6), Difference(9, (1, 1), (0, 2), 2e-5)))
-    check = BundleCheck(10, (1e-7, 2e-7), None, (near,))
+    near = AnswerCheck("stages", "fast", (Difference(3, (0, 1), (2, 2), 3e-6), Difference(9, (1, 1), (0, 2), 6e-6)))
+    check = BundleCheck(200, (1e-7, 2e-7), None, (near,))
     assert check.passed
-    assert (near.other_exits, near.other_answers, near.furthest) == (1, 1, 2e-5)
+    assert (near.other_exits, near.other_answers, near.furthest) == (1, 1, 6e-6)
     lines = list(bundle_lines("net", check))
-    assert "stages, fast: 1 other exits, 1 other answers, up to 2.0e-05 from a tie" in lines[2]
-    assert lines[-1].startswith("net: passed, 10 images")
+    assert "stages, fast: 1 other exits, 1 other answers, up to 6.0e-06 from a tie" in lines[2]
+    assert lines[-1].startswith("net: passed, 200 images")
     far = replace(check, answers=(replace(near, differences=(*near.differences, Difference(4, (0, 1), (2, 2), 0.01))),))
     assert not far.passed
     assert any("wrong: stages, fast: 1 images" in line for line in bundle_lines("net", far))
+
+
+def test_many_ties_prove_nothing() -> None:
+    ties = tuple(Difference(image, (0, 1), (2, 2), 1e-8) for image in range(3))
+    assert BundleCheck(300, (1e-7,), None, (AnswerCheck("stages", "fast", ties),)).passed
+    (fault,) = BundleCheck(299, (1e-7,), None, (AnswerCheck("stages", "fast", ties),)).faults
+    assert "3 images are too near to a tie" in fault
+
+
+def test_images_that_make_no_difference_prove_nothing() -> None:
+    net = bundled(NAME)
+    found = check_bundle(net.bundle, net.network, [net.images[:1].repeat(4, 1, 1, 1)], ["margin"])
+    assert not found.passed
+    assert found.stage_errors == (np.inf,) * 3
+
+
+def test_an_error_is_a_share_of_what_a_logit_varies_between_images() -> None:
+    found = Findings(1)
+    logits = np.array([[100.0, 1.0], [100.5, 5.0], [100.0, np.inf]], dtype=np.float32)
+    found.seen(0, logits[:1])
+    found.seen(0, logits[1:])
+    found.logits("stages", 0, logits + np.float32(0.5), logits)
+    assert found.concluded(1e-4, single=False).stage_errors == (0.5 / 4,)
 
 
 @pytest.mark.parametrize("error", [2e-4, np.inf, np.nan])
@@ -121,8 +144,8 @@ def test_logits_that_are_not_close_fail(error: float) -> None:
 
 def test_what_cannot_be_compared_is_refused() -> None:
     net = bundled(NAME)
-    with pytest.raises(DataError, match="no images"):
-        check_bundle(net.bundle, net.network, [net.images[:0]])
+    with pytest.raises(DataError, match="at least two images"):
+        check_bundle(net.bundle, net.network, [net.images[:0], net.images[:1]])
     shorter = net.bundle.manifest.model_copy(update={"stages": net.bundle.manifest.stages[:2]})
     with pytest.raises(SettingsError, match="the bundle has 2 stages, the network 3"):
         check_bundle(Bundle(net.bundle.folder, shorter), net.network, [net.images])

@@ -39,7 +39,7 @@ def check_bundle(
     Its stages run in ``engine``, onnxruntime by default, its single file in onnxruntime; ``points`` are all operating
     points by default, of which the single file can answer those that score as the first one does. The network is in
     eval mode meanwhile. Raises SettingsError for a point that there is not or a network of another number of stages,
-    DataError if there are no images.
+    DataError if there are fewer than two images.
     """
     if network.num_stages != len(bundle.manifest.stages):
         raise SettingsError(
@@ -47,7 +47,7 @@ def check_bundle(
         )
     parts = _parts(bundle, engine)
     rules = {name: _rule(bundle, name) for name in points or bundle.manifest.points}
-    found = _Findings(network.num_stages)
+    found = Findings(network.num_stages)
     training = network.training
     network.eval()
     try:
@@ -56,8 +56,8 @@ def check_bundle(
                 _compare(parts, rules, images, _logits(network, images), found)
     finally:
         network.train(training)
-    if not found.images:
-        raise DataError("there are no images to check the bundle on; give at least one batch")
+    if found.images < 2:
+        raise DataError("a bundle is checked on at least two images, which must make a difference; give more of them")
     return found.concluded(tolerance, single=parts.single is not None)
 
 
@@ -93,7 +93,7 @@ def _logits(network: StagedNet, images: Tensor) -> npt.NDArray[np.float32]:
 
 
 @dataclass(eq=False)
-class _Findings:
+class Findings:
     """What batches have shown so far."""
 
     num_stages: int
@@ -101,7 +101,7 @@ class _Findings:
     differences: dict[tuple[str, str], list[Difference]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.lowest, self.highest = np.full(self.num_stages, np.inf), np.full(self.num_stages, -np.inf)
+        self.lowest, self.highest = [np.array(np.inf)] * self.num_stages, [np.array(-np.inf)] * self.num_stages
         self.worst = {part: np.zeros(self.num_stages) for part in (STAGES, SINGLE)}
 
     def logits(self, part: str, stage: int, found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> None:
@@ -112,22 +112,28 @@ class _Findings:
         worst = np.nan_to_num(apart, nan=np.inf).max(initial=0.0)
         self.worst[part][stage] = max(self.worst[part][stage], worst)
 
+    def seen(self, stage: int, expected: npt.NDArray[Any]) -> None:
+        """Rows (N, K) of a stage's logits in PyTorch: classes apart, since some are always more likely than others."""
+        finite = expected[np.isfinite(expected).all(axis=1)]
+        self.lowest[stage] = np.vstack([finite, np.broadcast_to(self.lowest[stage], finite.shape[1:])]).min(axis=0)
+        self.highest[stage] = np.vstack([finite, np.broadcast_to(self.highest[stage], finite.shape[1:])]).max(axis=0)
+
     def concluded(self, tolerance: float, *, single: bool) -> BundleCheck:
-        spread = np.maximum(self.highest - self.lowest, np.finfo(np.float64).tiny)
-        errors = {part: tuple((worst / spread).tolist()) for part, worst in self.worst.items()}
+        """All in all."""
+        spread = np.array([(high - low).max() for low, high in zip(self.lowest, self.highest, strict=True)])
+        spread[~(spread > 0)] = np.nan
+        errors = {part: tuple(np.nan_to_num(worst / spread, nan=np.inf).tolist()) for part, worst in self.worst.items()}
         answers = tuple(AnswerCheck(*key, tuple(found)) for key, found in self.differences.items())
         return BundleCheck(self.images, errors[STAGES], max(errors[SINGLE]) if single else None, answers, tolerance)
 
 
 def _compare(
-    parts: _Parts, rules: Mapping[str, ExitRule], images: Tensor, logits: npt.NDArray[np.float32], found: _Findings
+    parts: _Parts, rules: Mapping[str, ExitRule], images: Tensor, logits: npt.NDArray[np.float32], found: Findings
 ) -> None:
     pixels = np.ascontiguousarray(images.cpu().numpy())
     for stage, given in enumerate(_run_stages(parts.programs, pixels)):
         found.logits(STAGES, stage, given, logits[stage])
-        finite = logits[stage][np.isfinite(logits[stage])]
-        found.lowest[stage] = finite.min(initial=found.lowest[stage])
-        found.highest[stage] = finite.max(initial=found.highest[stage])
+        found.seen(stage, logits[stage])
     for name, rule in rules.items():
         expected = ExpectedAnswers(logits, rule)
         answers = parts.session(pixels, name)

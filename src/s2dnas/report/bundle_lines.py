@@ -19,6 +19,6 @@ def bundle_lines(name: str, check: BundleCheck) -> Iterator[str]:
         yield f"  wrong: {fault}"
     verdict = "passed" if check.passed else "FAILED"
     yield (
-        f"{name}: {verdict}, {check.images} images, tolerance {check.tolerance:.0e} of the logits' spread, "
+        f"{name}: {verdict}, {check.images} images, tolerance {check.tolerance:.0e} of what logits vary by, "
         f"{check.rounding:.0e} of a score"
     )
