@@ -113,6 +113,25 @@ def test_a_bundle_of_other_weights_fails(
     assert "the logits of stage 1 deviate" in said
 
 
+def test_a_bundle_is_quantised_on_a_folder_of_images(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--int8", "--calibration", str(folder), "--out", str(tmp_path / "b"), "--batch", "1"]
+    assert s2dnas(monkeypatch, "export", str(folder / "network"), *options) == 0
+    assert "answered alike" in capsys.readouterr().out
+    manifest = Bundle.opened(tmp_path / "b-int8").manifest
+    assert manifest.precision == "int8"
+    assert {value.dtype for name, value in manifest.values.items() if "logits" not in name} == {"uint8"}
+
+
+def test_int8_without_images_to_calibrate_on_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--int8", "--out", str(tmp_path / "b"), "--batch", "1"]
+    assert s2dnas(monkeypatch, "export", str(folder / "network"), *options) == 1
+    assert "--calibration" in capsys.readouterr().err
+
+
 def test_what_is_no_saved_network_is_not_exported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
