@@ -29,7 +29,7 @@ from s2dnas.graph.analysis import analyse_channels
 from s2dnas.graph.trace import trace
 from s2dnas.models.registry import create_model
 from s2dnas.runtime import Bundle, OnnxruntimeEngine, OpenvinoEngine, Session
-from s2dnas.runtime.blocked import processor
+from s2dnas.runtime.blocked import processor_kind
 from s2dnas.runtime.engine import Engine
 from s2dnas.space.division import search_space
 from s2dnas.space.importance import by_importance
@@ -99,7 +99,7 @@ def done(path: Path, case: Case, batch: int, engine: str) -> bool:
 
 def machine() -> dict[str, Any]:
     """What the numbers belong to."""
-    told = dict(line.partition(":")[::2] for line in processor().splitlines() if ":" in line)
+    told = dict(line.partition(":")[::2] for line in processor_kind().splitlines() if ":" in line)
     known = ("avx2", "avx512f", "avx512_vnni", "amx_int8", "asimd")
     return {
         "processor": told.get("model name", "unknown").strip(),

@@ -108,7 +108,7 @@ def graphs_of(bundle: Bundle) -> list[bytes]:
 def test_another_version_or_processor_makes_its_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = bundled("residual").bundle
     Session(bundle)
-    monkeypatch.setattr(blocked, "processor", lambda: "another")
+    monkeypatch.setattr(blocked, "processor_kind", lambda: "another")
     Session(bundle)
     monkeypatch.setattr(OnnxruntimeEngine, "version", "0.0")
     Session(bundle)
