@@ -1,5 +1,6 @@
 """From Python, plans are searched and thresholds set for whatever cost a program has."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_latency_is_a_cost(net: s2dnas.Network) -> None:
 
 
 def test_a_conversion_by_another_cost_is_another_conversion(tmp_path: Path) -> None:
-    model = tiny("vgg").model.float()
+    model = copy.deepcopy(tiny("vgg").model).float()
     how = s2dnas.Conversion(num_stages=2, min_width=2, evaluations=2, fit_images=40)
     made = s2dnas.convert(model, HELD_OUT, HELD_OUT, budget=0.9, cost=energy, epochs=1, folder=tmp_path, how=how)
     _, rules = s2dnas.load(tmp_path / "network")

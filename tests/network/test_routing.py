@@ -50,7 +50,7 @@ def test_answers_are_those_of_the_exit_table(
     answers = stages.answers(rule)
     assert answers.labels.tolist() == expected.predictions.tolist()
     assert answers.stages.tolist() == expected.stages.tolist()
-    assert answers.macs.tolist() == expected.macs.tolist()
+    assert answers.macs.tolist() == expected.costs.tolist()
     np.testing.assert_allclose(answers.scores, table.scores[expected.stages, np.arange(samples)], rtol=1e-6)
     reached = [np.flatnonzero(expected.stages >= stage).tolist() for stage in range(3)]
     assert stages.seen == [numbers for numbers in reached if numbers]
