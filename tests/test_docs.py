@@ -83,6 +83,18 @@ def test_capacity_is_quoted_as_it_is() -> None:
     assert all(table in page for table in found)
 
 
+def test_bundles_of_whole_networks_are_quoted_as_they_are() -> None:
+    rows = read_json(ROOT / "results" / "zoo-bundles.json", "zoo_bundles")["rows"]
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    for row in rows:
+        name, _, width = row["model"].rpartition(":")
+        differing = sum(len(check["differences"]) for check in row["answers"])
+        errors = f"{max(row['stage_errors']):.1e} | {row['single_error']:.1e}"
+        left = " / ".join(map(str, row["exits"]))
+        assert f"| {name} | {width} | {errors} | {differing} | {left} |" in page
+        assert row["passed"]
+
+
 COMPARISONS = sorted((ROOT / "results").glob("compare-*/compare.json"))
 
 

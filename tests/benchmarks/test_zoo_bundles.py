@@ -25,4 +25,4 @@ def test_a_network_that_cannot_be_made_is_a_row_with_the_reason() -> None:
 def test_the_networks_of_s2dnas_pass(name: str) -> None:
     found = check(name, 20)
     assert found["passed"], found["faults"]
-    assert max(found["stage_errors"]) < 1e-5
+    assert min(found["exits"]) > 0

