@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from s2dnas.runtime import Bundle, Joined, Session
-from s2dnas.runtime.cutting import merged
 from s2dnas.runtime.engine import GraphProgram
 from s2dnas.runtime.one_graph import OneGraph
+from s2dnas.runtime.whole_graph import whole_graph
 from s2dnas.values import score_name
 
 Images = npt.NDArray[np.float32]
@@ -33,14 +32,7 @@ def one_graph(program: GraphProgram, parts: Sequence[Images]) -> Call:
 
 def stages_as_one(bundle: Bundle) -> bytes:
     """All stages as one ONNX graph that gives logits, scores and labels of all: nobody can leave."""
-    stages = [onnx.load_from_string(bundle.graph(stage)) for stage in bundle.manifest.stages]
-    outputs = [
-        value.name
-        for graph, stage in zip(stages, bundle.manifest.stages, strict=True)
-        for value in graph.graph.output
-        if value.name not in stage.gives
-    ]
-    return merged(stages, outputs).SerializeToString()
+    return whole_graph(bundle).model.SerializeToString()
 
 
 def session_call(session: Session, parts: Sequence[Images], thresholds: Sequence[float]) -> Call:

@@ -24,9 +24,9 @@ from s2dnas.export.every_exit import every_exit
 from s2dnas.export.int8 import quantise
 from s2dnas.export.precisions import Precisions, compare_precisions
 from s2dnas.export.quantised_graph import quantised_graph
-from s2dnas.export.whole_graph import own_graph, whole_graph
 from s2dnas.runtime import Bundle, Session
 from s2dnas.runtime.programs import load_programs
+from s2dnas.runtime.whole_graph import own_graph, whole_graph
 from s2dnas.values import IMAGE, LABEL, STAGE, label_name, score_name
 
 FEW = [

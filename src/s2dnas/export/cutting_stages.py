@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2dnas.export.whole_graph import WholeGraph, producers
 from s2dnas.runtime.manifest import Manifest, ValueRecord
+from s2dnas.runtime.whole_graph import WholeGraph, producers
 from s2dnas.values import IMAGE
 
 if TYPE_CHECKING:

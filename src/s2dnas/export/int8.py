@@ -15,11 +15,11 @@ from s2dnas.export.moved_thresholds import moved_thresholds
 from s2dnas.export.quantised_graph import quantised_graph
 from s2dnas.export.single_file import single_file
 from s2dnas.export.timed import with_milliseconds
-from s2dnas.export.whole_graph import own_graph, whole_graph
 from s2dnas.extras import require_extra
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.image_check import checked_images
 from s2dnas.runtime.manifest import GraphFile, Manifest, PointRecord, StageFile
+from s2dnas.runtime.whole_graph import own_graph, whole_graph
 
 
 def quantise(

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from s2dnas.errors import ModelError
-from s2dnas.export.whole_graph import producers
 from s2dnas.graph.calls import failure
+from s2dnas.runtime.whole_graph import producers
 from s2dnas.values import IMAGE
 
 if TYPE_CHECKING:

@@ -97,10 +97,7 @@ def _content(path: Path, digest: str) -> bytes:
 def _made(entry: Path, bundle: Bundle, engine: OnnxruntimeEngine) -> Programs | None:
     stages = bundle.manifest.stages
     plain = load_programs(bundle, engine)
-    answers = [
-        [name for name in program.outputs if name not in stage.gives]
-        for program, stage in zip(plain.stages, stages, strict=True)
-    ]
+    answers = [bundle.manifest.answers(index) for index in range(len(stages))]
     try:
         parts = optimised_stages([bundle.graph(stage) for stage in stages], answers, engine)
         programs = _loaded(parts, bundle, engine)

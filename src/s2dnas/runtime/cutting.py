@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from s2dnas.errors import ArtifactError
 from s2dnas.extras import require_extra
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
-from s2dnas.values import IMAGE
+from s2dnas.runtime.whole_graph import WholeGraph, joined_stages
 
 if TYPE_CHECKING:
     import onnx
@@ -30,53 +30,22 @@ def optimised_stages(
     require_extra("runtime", "onnx")
     import onnx
 
-    whole = merged([onnx.load_from_string(stage) for stage in stages], [name for names in answers for name in names])
+    whole = joined_stages(stages, [name for names in answers for name in names])
+    _refuse_inner_graphs(whole)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "optimised.onnx"
-        engine.optimise(whole.SerializeToString(), str(path))
+        engine.optimise(whole.model.SerializeToString(), str(path))
         optimised = onnx.load(path)
-    typed = onnx.shape_inference.infer_shapes(whole).graph
+    typed = onnx.shape_inference.infer_shapes(whole.model).graph
     types = {value.name: value.type.tensor_type.elem_type for value in typed.value_info}
     return [part.SerializeToString() for part in _parts(optimised, answers, types)]
 
 
-def merged(stages: Sequence["onnx.ModelProto"], outputs: Sequence[str]) -> "onnx.ModelProto":
-    """One graph from the image to some outputs of stages, which exchange values by name.
-
-    Raises ArtifactError if it would have to look into graphs inside of nodes.
-    """
-    import onnx
-    from onnx import helper
-
-    nodes: list[onnx.NodeProto] = []
-    constants: list[onnx.TensorProto] = []
-    values: dict[str, onnx.ValueInfoProto] = {}
-    for index, stage in enumerate(stages):
-        exchanged = {value.name for value in (*stage.graph.input, *stage.graph.output)}
-        nodes += [_renamed(node, index, exchanged) for node in stage.graph.node]
-        for constant in stage.graph.initializer:
-            constants.append(type(constant)())
-            constants[-1].CopyFrom(constant)
-            constants[-1].name = _own(constant.name, index, exchanged)
-        values |= {value.name: value for value in (*stage.graph.input, *stage.graph.output)}
-    graph = helper.make_graph(nodes, "stages", [values[IMAGE]], [values[name] for name in outputs], constants)
-    return helper.make_model(graph, opset_imports=stages[0].opset_import, ir_version=stages[0].ir_version)
-
-
-def _renamed(node: "onnx.NodeProto", index: int, exchanged: set[str]) -> "onnx.NodeProto":
-    """A copy whose values no other stage has, those apart that they exchange."""
-    if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-        raise ArtifactError(f"the graph of stage {index + 1} has graphs inside ({node.op_type})")
-    copy = type(node)()
-    copy.CopyFrom(node)
-    copy.name = f"{index + 1}:{node.name}"
-    copy.input[:] = [_own(name, index, exchanged) for name in node.input]
-    copy.output[:] = [_own(name, index, exchanged) for name in node.output]
-    return copy
-
-
-def _own(name: str, index: int, exchanged: set[str]) -> str:
-    return name if not name or name in exchanged else f"{index + 1}:{name}"
+def _refuse_inner_graphs(whole: WholeGraph) -> None:
+    """What a graph inside of a node reads is not among the node's inputs, so it could not be cut."""
+    for node in whole.model.graph.node:
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ArtifactError(f"the graph of stage {whole.owners[node.name] + 1} has graphs inside ({node.op_type})")
 
 
 def _parts(

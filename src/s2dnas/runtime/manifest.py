@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from s2dnas.records import Record
-from s2dnas.values import IMAGE, logits_name
+from s2dnas.values import IMAGE, label_name, logits_name, score_name
 
 MANIFEST_FILE = "manifest.json"
 BUNDLE = "bundle"
@@ -99,6 +99,11 @@ class Manifest(Record):
             if point.scoring >= len(self.scorings) or len(point.thresholds) != len(self.stages) - 1:
                 raise ValueError(f"operating point {name!r} does not fit {len(self.stages)} stages")
         return self
+
+    def answers(self, index: int) -> tuple[str, ...]:
+        """The names of what stage ``index``, from 0, gives to whoever asked: its logits, scores and labels."""
+        scorings = range(len(self.scorings))
+        return logits_name(index), *(name(index, each) for each in scorings for name in (score_name, label_name))
 
     def needed_after(self, index: int) -> tuple[str, ...]:
         """What is known once stage ``index``, from 0, has run, and some later stage takes, the image included."""

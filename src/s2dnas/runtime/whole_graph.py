@@ -1,6 +1,6 @@
-"""All stages of a bundle as one ONNX graph, for what must see all values at once."""
+"""All stages as one ONNX graph, for what must see all values at once; it needs ``onnx``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,29 +22,35 @@ class WholeGraph:
 
 
 def whole_graph(bundle: Bundle) -> WholeGraph:
-    """The graph of a bundle's stages. Raises ArtifactError if a file of it is damaged."""
+    """The graph of a bundle's stages, checked. Raises ArtifactError if a file of it is damaged."""
     import onnx
-    from onnx import helper
 
     files = bundle.manifest.stages
-    stages = [own_graph(bundle.graph(file), f"{number}:") for number, file in enumerate(files, start=1)]
-    owners = {node.name: index for index, model in enumerate(stages) for node in model.graph.node}
-    graphs = [model.graph for model in stages]
-    exchanged = {name for file in files for name in (*file.takes, *file.gives)}
-    inputs = {value.name: value for graph in graphs for value in graph.input if value.name not in exchanged}
-    given = {name for file in files for name in file.gives}
+    answers = [name for index in range(len(files)) for name in bundle.manifest.answers(index)]
+    whole = joined_stages([bundle.graph(file) for file in files], answers)
+    onnx.checker.check_model(whole.model, full_check=True)
+    return whole
+
+
+def joined_stages(stages: Sequence[bytes], outputs: Sequence[str]) -> WholeGraph:
+    """One graph of the ONNX files of stages, with some of all that they give as ``outputs``."""
+    from onnx import helper
+
+    models = [own_graph(content, f"{number}:") for number, content in enumerate(stages, start=1)]
+    graphs = [model.graph for model in models]
+    given = {value.name: value for graph in graphs for value in graph.output}
+    inputs = {value.name: value for graph in graphs for value in graph.input if value.name not in given}
     graph = helper.make_graph(
         [node for graph in graphs for node in graph.node],
         "stages",
         list(inputs.values()),
-        [value for graph in graphs for value in graph.output if value.name not in given],
+        [given[name] for name in outputs],
         [tensor for graph in graphs for tensor in graph.initializer],
     )
-    opsets = {opset.domain: opset for model in stages for opset in model.opset_import}
-    version = max(model.ir_version for model in stages)
+    opsets = {opset.domain: opset for model in models for opset in model.opset_import}
+    version = max(model.ir_version for model in models)
     model = helper.make_model(graph, opset_imports=list(opsets.values()), ir_version=version)
-    onnx.checker.check_model(model, full_check=True)
-    return WholeGraph(model, owners)
+    return WholeGraph(model, {node.name: index for index, graph in enumerate(graphs) for node in graph.node})
 
 
 def own_graph(content: bytes, prefix: str) -> "onnx.ModelProto":
