@@ -88,13 +88,6 @@ def _scorers(scoring: AnyScoring, num_stages: int) -> tuple[Scorer, ...]:
     return tuple(Scorer(scoring, index) for index in range(num_stages))
 
 
-def _staying(sure: Tensor) -> Tensor | range:
-    """Which samples go on; a single one costs less to ask for."""
-    if len(sure) == 1:
-        return range(0 if sure.item() else 1)
-    return torch.nonzero(~sure).squeeze(1)
-
-
 def _answered(scores: Tensor, labels: Tensor, stage: int, macs: float) -> Answers:
     return Answers(
         labels=labels,
