@@ -1,4 +1,10 @@
-"""The names of the values that stages exchange, wherever they run."""
+"""The names of the values that stages exchange, wherever they run, and which of them are needed when."""
+
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from itertools import chain
+from typing import TypeVar
+
+ValueT = TypeVar("ValueT", bound=Hashable)
 
 IMAGE = "image"
 
@@ -28,3 +34,20 @@ LIMITS = "thresholds"
 
 LABEL, STAGE, SCORE, LOGITS = "label", "stage", "score", "logits"
 """What it gives per image: the answer, the stage, from 0, that gave it, and how sure it was, (N,); logits (N, K)."""
+
+
+def needed_later(
+    takes: Sequence[Iterable[ValueT]], known: Sequence[Collection[ValueT]]
+) -> tuple[tuple[ValueT, ...], ...]:
+    """After each of S stages, of what is there by then all that a later stage takes.
+
+    ``takes`` (S,) is what each stage takes, ``known`` (S,) what comes to be there with it: what it gives, and, with the
+    first, the image.
+    """
+    there: set[ValueT] = set()
+    needed = []
+    for index, new in enumerate(known):
+        there |= set(new)
+        later = dict.fromkeys(chain.from_iterable(takes[index + 1 :]))
+        needed.append(tuple(value for value in later if value in there))
+    return tuple(needed)

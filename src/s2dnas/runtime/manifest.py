@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from s2dnas.records import Record
-from s2dnas.values import IMAGE, label_name, logits_name, score_name
+from s2dnas.values import IMAGE, label_name, logits_name, needed_later, score_name
 
 MANIFEST_FILE = "manifest.json"
 BUNDLE = "bundle"
@@ -107,9 +107,8 @@ class Manifest(Record):
 
     def needed_after(self, index: int) -> tuple[str, ...]:
         """What is known once stage ``index``, from 0, has run, and some later stage takes, the image included."""
-        known = {IMAGE}.union(*({*stage.gives, logits_name(j)} for j, stage in enumerate(self.stages[: index + 1])))
-        later = dict.fromkeys(name for stage in self.stages[index + 1 :] for name in stage.inputs)
-        return tuple(name for name in later if name in known)
+        known = [(IMAGE, logits_name(number), *stage.gives) for number, stage in enumerate(self.stages)]
+        return needed_later([stage.inputs for stage in self.stages], known)[index]
 
     @property
     def files(self) -> tuple[GraphFile, ...]:

@@ -1,6 +1,6 @@
 """The stages of a bundle, loaded into an engine."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from s2dnas.errors import ArtifactError
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.engine import Engine, GraphProgram
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
-from s2dnas.values import IMAGE
+from s2dnas.values import IMAGE, needed_later
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def chained(engine: str, stages: Sequence[GraphProgram], image_shape: tuple[int,
     except Exception as error:  # of any engine
         raise ArtifactError(f"the stages cannot answer one image in {engine}: {error}") from error
     values = {name: ValueKind(array.shape[1:], array.dtype) for name, array in arrays.items()}
-    return Programs(engine, stages, list(_needed_after(stages)), values)
+    needed = needed_later([stage.inputs for stage in stages], [(IMAGE, *stage.outputs) for stage in stages])
+    return Programs(engine, stages, needed, values)
 
 
 def _run_all(stages: Sequence[GraphProgram], images: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
@@ -67,12 +68,3 @@ def _run_all(stages: Sequence[GraphProgram], images: npt.NDArray[np.float32]) ->
     for stage in stages:
         arrays |= stage.run({name: arrays[name] for name in stage.inputs})
     return arrays
-
-
-def _needed_after(stages: Sequence[GraphProgram]) -> Iterator[tuple[str, ...]]:
-    """Of each stage, what it or an earlier one gives and a later one takes."""
-    known = {IMAGE}
-    for index, stage in enumerate(stages):
-        known |= set(stage.outputs)
-        later = dict.fromkeys(name for other in stages[index + 1 :] for name in other.inputs)
-        yield tuple(name for name in later if name in known)

@@ -20,6 +20,7 @@ from s2dnas.staged.parts import Parts
 from s2dnas.staged.stage_graph import Key
 from s2dnas.staged.write import write_stage
 from s2dnas.staged.writer import StageWriter
+from s2dnas.values import needed_later
 
 
 class MultiStageNet(StagedNet):
@@ -46,7 +47,8 @@ class MultiStageNet(StagedNet):
         self.accumulate_logits = accumulate_logits
         self.stages = nn.ModuleList(stages)
         self.takes = tuple(map(tuple, takes))
-        self.gives, self.carried = _given(self.takes), _carried(self.takes)
+        self.gives = _given(self.takes)
+        self.carried = needed_later(self.takes, self.gives)
         self.info, self.macs = info, info.macs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,12 +114,6 @@ def _info(graph: ChannelGraph, plan: Plan) -> NetworkInfo:
 def _given(takes: Sequence[Sequence[Key]]) -> tuple[tuple[Key, ...], ...]:
     """What each stage gives: of its own features, those that later stages take."""
     return tuple(_of_stage(index, takes[index + 1 :]) for index in range(len(takes)))
-
-
-def _carried(takes: Sequence[Sequence[Key]]) -> tuple[tuple[Key, ...], ...]:
-    """What is needed after each stage, of its own features and of those of the stages before it."""
-    later = [dict.fromkeys(chain.from_iterable(takes[index + 1 :])) for index in range(len(takes))]
-    return tuple(tuple(key for key in keys if key[1] <= index) for index, keys in enumerate(later))
 
 
 def _of_stage(index: int, takes: Iterable[Sequence[Key]]) -> tuple[Key, ...]:

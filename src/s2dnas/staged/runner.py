@@ -1,6 +1,5 @@
 """A network and an exit rule made fast: flat stages with batch norms folded, routed on the device of the images."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -13,7 +12,7 @@ from s2dnas.network.routing import Held, routing
 from s2dnas.staged.build import MultiStageNet
 from s2dnas.staged.flat import stage_modules
 from s2dnas.staged.lean import LeanStage
-from s2dnas.values import IMAGE
+from s2dnas.values import IMAGE, needed_later
 
 
 class Runner(nn.Module):
@@ -29,7 +28,8 @@ class Runner(nn.Module):
         stages = [LeanStage(flat) for flat in stage_modules(network, fold=True)]
         self.stages = nn.ModuleList(stages)
         self.rule, self.macs, self._image_shape = rule, network.macs, network.info.image_shape
-        self._held = _held(stages)
+        known = [(IMAGE, *stage.outputs) for stage in stages]
+        self._held = ((IMAGE,), *needed_later([stage.inputs for stage in stages], known))
         self.register_buffer("_like", next(network.parameters()).detach().new_empty(0), persistent=False)
         routing(self._run, rule, self.macs)
         self.eval()
@@ -70,13 +70,3 @@ class Runner(nn.Module):
                 f"images must be {like.dtype} (N, {shape}) on {like.device}, normalised as in training, not "
                 f"{images.dtype} {tuple(images.shape)} on {images.device}; move and convert images or runner with to()"
             )
-
-
-def _held(stages: Sequence[LeanStage]) -> list[tuple[str, ...]]:
-    """The names of what is held before each stage: of all that is known there, what this or a later one takes."""
-    known, held = [IMAGE], []
-    for index, stage in enumerate(stages):
-        needed = {name for later in stages[index:] for name in later.inputs}
-        held.append(tuple(name for name in known if name in needed))
-        known += stage.outputs
-    return [*held, ()]
