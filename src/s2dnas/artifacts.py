@@ -10,14 +10,17 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from s2dnas.errors import ArtifactError
+from s2dnas.records import Record, faults_of
 
 VERSION = 1
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 @contextmanager
@@ -60,6 +63,16 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
             "use the s2dnas that wrote it, or start a new run folder"
         )
     return cast(dict[str, Any], document)
+
+
+def read_record(path: Path, kind: str, record: type[RecordT], what: str, way_out: str) -> RecordT:
+    """A document of the given kind as a record. Raises ArtifactError as ``read_json``, and if it is not ``what`` it
+    should be, such as "a report".
+    """
+    try:
+        return record.model_validate(read_json(path, kind))
+    except ValidationError as error:
+        raise ArtifactError(f"{path} is not {what} ({'; '.join(faults_of(error))}); {way_out}") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

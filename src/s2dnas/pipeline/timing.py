@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from s2dnas.artifacts import read_json, write_json
+from s2dnas.artifacts import read_record, write_json
 from s2dnas.errors import ArtifactError, ModelError
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.run import Run
@@ -40,8 +40,9 @@ def measure_times(run: Run) -> None:
 
 
 def read_times(folder: RunFolder) -> LatencyRecord:
-    """What ``measure_times`` found. Raises ArtifactError if it has not run."""
-    return LatencyRecord.model_validate(read_json(folder.finished("times.json"), "times"))
+    """What ``measure_times`` found. Raises ArtifactError if it has not run, or the file is damaged."""
+    path = folder.finished("times.json")
+    return read_record(path, "times", LatencyRecord, "a record of times", "repeat the step that wrote it")
 
 
 def _measured(engine: ProfiledEngine, network: MultiStageNet, static: MultiStageNet) -> LatencyRecord:

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from s2dnas.artifacts import read_json, write_json
-from s2dnas.errors import ArtifactError, SettingsError
+from s2dnas.artifacts import read_record, write_json
+from s2dnas.errors import SettingsError
 from s2dnas.profile.grid import STRETCH, along_inputs, along_outputs, is_rising
 from s2dnas.profile.kernel import Kernel
 from s2dnas.profile.work import StageWork
 from s2dnas.records import Record
 
+_KIND = "latency_table"
 _Positive = Annotated[float, Field(gt=0)]
 _Amount = Annotated[float, Field(ge=0)]
 
@@ -134,12 +135,9 @@ class LatencyTable(Record):
 
     def save(self, path: Path) -> None:
         """Write the table as JSON."""
-        write_json(path, "latency_table", self.model_dump(mode="json"))
+        write_json(path, _KIND, self.model_dump(mode="json"))
 
     @staticmethod
     def load(path: Path) -> "LatencyTable":
         """Read a table that ``save`` wrote. Raises ArtifactError if it is missing, damaged or of another kind."""
-        try:
-            return LatencyTable.model_validate(read_json(path, "latency_table"))
-        except ValidationError as error:
-            raise ArtifactError(f"{path} is not a latency table ({error}); run 's2dnas profile' again") from error
+        return read_record(path, _KIND, LatencyTable, "a latency table", "run 's2dnas profile' again")

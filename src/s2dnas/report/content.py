@@ -6,10 +6,9 @@ Accuracies and shares in [0, 1], macs per sample.
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from s2dnas.artifacts import read_json, write_json
-from s2dnas.errors import ArtifactError
+from s2dnas.artifacts import read_record, write_json
 from s2dnas.records import Record
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -205,10 +204,7 @@ class ReportContent(Record):
     @staticmethod
     def load(path: Path) -> "ReportContent":
         """Read what ``save`` wrote. Raises ArtifactError if it is missing, damaged or not a report."""
-        try:
-            return ReportContent.model_validate(read_json(path, "report"))
-        except ValidationError as error:
-            raise ArtifactError(f"{path} is not a report ({error}); repeat the step that wrote it") from error
+        return read_record(path, "report", ReportContent, "a report", "repeat the step that wrote it")
 
 
 def _require_lengths(what: str, length: int, named: dict[str, Any]) -> None:

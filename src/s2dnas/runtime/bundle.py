@@ -4,9 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from s2dnas.artifacts import read_json
+from s2dnas.artifacts import read_record
 from s2dnas.errors import ArtifactError, SettingsError, nearest
 from s2dnas.runtime.manifest import BUNDLE, MANIFEST_FILE, GraphFile, Manifest, PointRecord
 
@@ -25,12 +23,7 @@ class Bundle:
         path = folder / MANIFEST_FILE
         if not path.is_file():
             raise ArtifactError(f"{folder} is no bundle, it has no {MANIFEST_FILE}; make one by 's2dnas export'")
-        try:
-            return Bundle(folder, Manifest.model_validate(read_json(path, BUNDLE)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "manifest"
-            raise ArtifactError(f"{path}: {place}: {first['msg']}; export the network again") from error
+        return Bundle(folder, read_record(path, BUNDLE, Manifest, "the manifest of a bundle", "export it again"))
 
     def graph(self, file: GraphFile) -> bytes:
         """The content of one of its files. Raises ArtifactError if it is missing or is not what was exported."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from s2dnas.artifacts import read_json
 from s2dnas.errors import ArtifactError, ModelError, S2dnasError
 from s2dnas.exits import ExitRule
+from s2dnas.records import faults_of
 from s2dnas.saving.document import (
     KIND,
     NETWORK_FILE,
@@ -87,9 +88,7 @@ def _validated(content: Mapping[str, Any]) -> SavedNetwork:
     try:
         saved = SavedNetwork.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ArtifactError(f"{place}: {first['msg']}; save the network again") from error
+        raise ArtifactError(f"{faults_of(error)[0]}; save the network again") from error
     if digest_of(content) != saved.sha256:
         raise ArtifactError("it is not what was saved (another checksum); save the network again")
     return saved

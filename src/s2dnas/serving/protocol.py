@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 
 from s2dnas.arrays import Images
 from s2dnas.errors import nearest
-from s2dnas.records import Record
+from s2dnas.records import Record, faults_of
 from s2dnas.runtime.manifest import Manifest
 from s2dnas.serving.limits import LONGEST
 from s2dnas.serving.refusals import RequestError
@@ -94,7 +94,7 @@ def parse_request(body: bytes, json_length: int | None, manifest: Manifest, most
     try:
         found = _Inference.model_validate_json(body[:end])
     except ValidationError as error:
-        raise RequestError(_first_fault(error)) from error
+        raise RequestError(faults_of(error)[0]) from error
     images = _images(found.inputs[0], memoryview(body)[end:], manifest, most)
     points, point = manifest.points, found.parameters.point
     if point is not None and point not in points:
@@ -120,12 +120,6 @@ def _deadline(parameters: _Parameters) -> float | None:
     if parameters.deadline_ms is not None:
         return parameters.deadline_ms / 1e3
     return None if parameters.timeout is None else parameters.timeout / 1e6
-
-
-def _first_fault(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
 def _images(given: _Input, binary: memoryview, manifest: Manifest, most: int) -> Images:
@@ -167,7 +161,7 @@ def _numbers(data: list[Any], shape: tuple[int, ...]) -> Images:
         with np.errstate(over="ignore"):
             images = np.array((_NESTED if nested else _FLAT).validate_python(data), np.float64).astype(np.float32)
     except ValidationError as error:
-        raise RequestError(f"inputs.0.data.{_first_fault(error)}") from error
+        raise RequestError(f"inputs.0.data.{faults_of(error)[0]}") from error
     except ValueError as error:  # lists of unequal length
         raise RequestError(f"inputs.0.data does not have the shape {shape}", 422) from error
     if images.shape != shape and (nested or images.size != math.prod(shape)):
