@@ -11,7 +11,7 @@ import numpy as np
 from s2dnas.arrays import Images
 from s2dnas.errors import SettingsError
 from s2dnas.runtime.engine import Engine
-from s2dnas.runtime.one_graph import OneGraph
+from s2dnas.runtime.one_graph import static_graph
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.session import Session
 
@@ -81,14 +81,8 @@ class Bench:
     """
 
     def __init__(self, session: Session, engine: Engine | None = None) -> None:
-        static = session.bundle.manifest.static
-        if static is None:
-            raise SettingsError(
-                f"{session.bundle.folder} holds no static network to compare with; save the network with static=, or "
-                "export that of a run folder"
-            )
         engine = OnnxruntimeEngine() if engine is None else engine
-        self._session, self._static = session, OneGraph(engine.load(session.bundle.graph(static)))
+        self._session, self._static = session, static_graph(session.bundle, engine)
 
     def row(self, images: Images, batch: int, thresholds: Sequence[float], rounds: int) -> BenchRow:
         """Measure both on images (M, C, H, W) in batches; a last batch that is not full is left out.

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 
 from s2dnas.arrays import Images
-from s2dnas.errors import DataError, SettingsError
+from s2dnas.errors import DataError
 from s2dnas.runtime.bundle import Bundle
 from s2dnas.runtime.engine import Engine
-from s2dnas.runtime.one_graph import OneGraph
+from s2dnas.runtime.one_graph import static_graph
 from s2dnas.runtime.onnxruntime_engine import OnnxruntimeEngine
 from s2dnas.runtime.openvino_engine import OpenvinoEngine
 from s2dnas.runtime.session import Session
@@ -84,9 +84,7 @@ def _answer(session: Session, parts: Iterable[Images], point: str) -> None:
 
 def _static(bundle: Bundle, engine: Engine, parts: list[Images]) -> Callable[[], None]:
     """A call that answers all parts with the static network."""
-    if bundle.manifest.static is None:
-        raise SettingsError(f"{bundle.folder} has no static network to compare with; export it with 'static'")
-    network = OneGraph(engine.load(bundle.graph(bundle.manifest.static)))
+    network = static_graph(bundle, engine)
 
     def call() -> None:
         for part in parts:

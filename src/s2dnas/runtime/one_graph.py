@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from s2dnas.runtime.engine import GraphProgram
+from s2dnas.errors import SettingsError
+from s2dnas.runtime.bundle import Bundle
+from s2dnas.runtime.engine import Engine, GraphProgram
 from s2dnas.values import IMAGE
 
 
@@ -28,3 +30,14 @@ class OneGraph:
         own[:] = images
         call()
         return outputs
+
+
+def static_graph(bundle: Bundle, engine: Engine) -> OneGraph:
+    """The static network of a bundle. Raises SettingsError if it was exported without it."""
+    static = bundle.manifest.static
+    if static is None:
+        raise SettingsError(
+            f"{bundle.folder} holds no static network to compare with; save the network with static=, or export that of "
+            "a run folder"
+        )
+    return OneGraph(engine.load(bundle.graph(static)))
