@@ -4,32 +4,23 @@ import math
 from io import BytesIO
 
 from s2dnas.arrays import Images
-from s2dnas.errors import SettingsError
 from s2dnas.extras import require_extra
 from s2dnas.pictures import picture_for
 from s2dnas.runtime.manifest import Manifest
-from s2dnas.runtime.preparing import prepare
+from s2dnas.runtime.preparing import normalisation_of, prepare
 from s2dnas.serving.refusals import RequestError
 
 MOST_PIXELS = 50_000_000
 """Of a file; a small one may unpack to more than fits in memory."""
 
 
-def require_normalisation(manifest: Manifest) -> None:
-    """Raise SettingsError where nobody has said how images are normalised."""
-    if manifest.normalisation is None:
-        raise SettingsError(
-            "the bundle does not say how images are normalised, so files cannot be answered; send tensors, "
-            "or export the network again with normalisation=(mean, std)"
-        )
-
-
 def picture(content: bytes, manifest: Manifest) -> Images:
     """An image file, (1, C, H, W): resized and normalised. Raises DataError if it cannot be read, or is too large.
 
-    Raises SettingsError as ``require_normalisation``, MissingExtraError without Pillow.
+    Raises SettingsError, before it is decoded, where nobody has said how images are normalised, MissingExtraError
+    without Pillow.
     """
-    require_normalisation(manifest)
+    normalisation_of(manifest)
     require_extra("serve", "PIL")
     _refuse_large(content)
     return prepare(picture_for({"bytes": content}, manifest.image_shape)[None], manifest)
