@@ -37,7 +37,7 @@ def static_graph(bundle: Bundle, engine: Engine) -> OneGraph:
     static = bundle.manifest.static
     if static is None:
         raise SettingsError(
-            f"{bundle.folder} holds no static network to compare with; save the network with static=, or export that of "
-            "a run folder"
+            f"{bundle.folder} holds no static network to compare with; save the network with static=, or export the "
+            "network of a run"
         )
     return OneGraph(engine.load(bundle.graph(static)))
