@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundled import bundled
+from bundled import RULES, bundled
 from command import s2dnas
 from s2dnas.errors import SettingsError
 from s2dnas.exits import ExitRule
@@ -31,6 +31,16 @@ def test_a_row_counts_all_full_batches() -> None:
     assert row.mac_cut == pytest.approx(net.network.info.static_macs / answers.macs.mean())
     assert row.static.p50 <= row.static.p95 <= row.static.p99
     assert row.efficiency == pytest.approx(row.cpu_speed_up / row.mac_cut)
+
+
+def test_images_are_scored_as_the_point_says() -> None:
+    found, images = session(), bundled("residual").images.numpy()
+    for point, rule in RULES.items():
+        row = Bench(found).row(images, len(images), rule.thresholds, rounds=1, point=point)
+        expected = np.bincount(found(images, point).stages, minlength=3) / len(images)
+        assert row.exit_share == pytest.approx(expected)
+        thresholds = thresholds_for_share(found, images, 0.5, point=point)
+        assert np.mean(found(images, point, thresholds=thresholds).stages == 0) == 0.5
 
 
 def test_what_takes_longer_is_the_slower_one(monkeypatch: pytest.MonkeyPatch) -> None:

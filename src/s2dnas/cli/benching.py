@@ -49,8 +49,8 @@ def bench_command(
     with stderr.status("measuring"):
         for size in batch or [1, 8, 64, 256]:
             given = _images(images, session.bundle.manifest, size)
-            forced = [thresholds_for_share(session, given, one) for one in share or [0.0, 0.5, 0.9]]
-            rows += [bench.row(given, size, chosen, rounds) for chosen in ([limits] if images else forced)]
+            forced = [thresholds_for_share(session, given, one, point=point) for one in share or [0.0, 0.5, 0.9]]
+            rows += [bench.row(given, size, chosen, rounds, point=point) for chosen in ([limits] if images else forced)]
     console.print(_table(rows, f"{engine.name}, threads: {threads}"))
     if out is not None:
         _write(rows, out, bundle, threads)

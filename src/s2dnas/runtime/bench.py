@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,19 +85,23 @@ class Bench:
         engine = OnnxruntimeEngine() if engine is None else engine
         self._session, self._static = session, static_graph(session.bundle, engine)
 
-    def row(self, images: Images, batch: int, thresholds: Sequence[float], rounds: int) -> BenchRow:
+    def row(
+        self, images: Images, batch: int, thresholds: Sequence[float], rounds: int, *, point: str | None = None
+    ) -> BenchRow:
         """Measure both on images (M, C, H, W) in batches; a last batch that is not full is left out.
 
-        In each round, static and dynamic network answer all images, one after the other.
+        In each round, static and dynamic network answer all images, one after the other. Images are scored as at an
+        operating point, by default the first, and leave at these thresholds.
         """
         groups = [images[start : start + batch] for start in range(0, len(images) - batch + 1, batch)]
         if not groups or rounds < 1:
             raise SettingsError(f"{len(images)} images and {rounds} rounds make no batch of {batch}; give more of them")
-        self._round(groups, thresholds, Timing(), Timing())  # the first call of an engine makes its memory
+        answer = partial(self._session, point=point, thresholds=thresholds)
+        self._round(groups, answer, Timing(), Timing())  # the first call of an engine makes its memory
         static, dynamic = [Timing() for _ in range(rounds)], [Timing() for _ in range(rounds)]
         for pair in zip(static, dynamic, strict=True):
-            self._round(groups, thresholds, *pair)
-        answers = [self._session(group, thresholds=thresholds) for group in groups]
+            self._round(groups, answer, *pair)
+        answers = [answer(group) for group in groups]
         stages = np.concatenate([answer.stages for answer in answers])
         macs = np.concatenate([answer.macs for answer in answers])
         return BenchRow(
@@ -109,22 +114,26 @@ class Bench:
             cpu_speed_up=statistics.median(sum(a.cpu) / sum(b.cpu) for a, b in zip(static, dynamic, strict=True)),
         )
 
-    def _round(self, groups: Sequence[Images], thresholds: Sequence[float], static: Timing, dynamic: Timing) -> None:
+    def _round(
+        self, groups: Sequence[Images], answer: Callable[[Images], object], static: Timing, dynamic: Timing
+    ) -> None:
         for group in groups:
-            static.measure(lambda group=group: self._static(group))  # type: ignore[misc]
+            static.measure(partial(self._static, group))
         for group in groups:
-            dynamic.measure(lambda group=group: self._session(group, thresholds=thresholds))  # type: ignore[misc]
+            dynamic.measure(partial(answer, group))
 
 
-def thresholds_for_share(session: Session, images: Images, share: float) -> tuple[float, ...]:
-    """Thresholds by which a share of some images leaves at the first stage, and the others at the last.
+def thresholds_for_share(
+    session: Session, images: Images, share: float, *, point: str | None = None
+) -> tuple[float, ...]:
+    """Thresholds by which a share of images, scored as at a point, leaves at the first stage, the others at the last.
 
     For images that say nothing, such as noise: what leaving early would be worth, whoever leaves.
     """
     never = [2.0] * (session.num_stages - 1)
     if share <= 0 or not never:
         return tuple(never)
-    scores = np.sort(session(images, thresholds=[0.0] * len(never)).scores)
+    scores = np.sort(session(images, point, thresholds=[0.0] * len(never)).scores)
     first = 0.0 if share >= 1 else float(scores[round((1 - share) * len(scores))])
     return (first, *never[1:])
 
