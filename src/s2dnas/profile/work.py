@@ -103,6 +103,7 @@ class _Stage:
     index: int
 
     def work(self, model: WorkModel) -> StageWork:
+        """All that the stage does."""
         layers, touched = tuple(model.layers(self)), model.touched(self)
         joined, reordered = model.copies(self)
         return StageWork(

@@ -1,6 +1,7 @@
 """OpenVINO as the engine of a session, on the CPU."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,14 +65,14 @@ class OpenvinoProgram:
         arrays = {**inputs, **outputs}
         tensors = {name: self._tensor(array, shared_memory=True) for name, array in arrays.items()}
 
-        def call() -> None:
-            try:
-                request = self._idle.pop()
-            except IndexError:
-                request = self._compiled.create_infer_request()
-            for name, tensor in tensors.items():
-                request.set_tensor(name, tensor)
-            request.infer()
-            self._idle.append(request)
+        return partial(self._infer, tensors)
 
-        return call
+    def _infer(self, tensors: Mapping[str, Any]) -> None:
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        for name, tensor in tensors.items():
+            request.set_tensor(name, tensor)
+        request.infer()
+        self._idle.append(request)
