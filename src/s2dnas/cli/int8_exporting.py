@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from s2dnas.arrays import Images
@@ -34,7 +33,8 @@ def export_int8(
     """
     if images is not None:
         found = _of_folder(images, bundle)
-        return _compared(bundle, quantise(bundle, found, folder, timed=timed), found, None)
+        made = quantise(bundle, found, folder, timed=timed)
+        return made, compare_precisions(bundle, made, found)
     run = network.parent
     if not (run / "run.json").exists():
         raise SettingsError(
@@ -45,7 +45,7 @@ def export_int8(
     held_out, test = feed.splits.calibrate, feed.splits.test
     first = held_out.subset(torch.arange(min(CALIBRATION_IMAGES, len(held_out))))
     made = quantise(bundle, _arrays(feed, first), folder, timed=timed)
-    return _compared(bundle, made, _arrays(feed, test), test.labels.numpy())
+    return made, compare_precisions(bundle, made, _arrays(feed, test), test.labels.numpy())
 
 
 def int8_lines(found: Precisions) -> Iterator[str]:
@@ -59,12 +59,6 @@ def int8_lines(found: Precisions) -> Iterator[str]:
         if pair.int8.accuracy is not None and pair.float32.accuracy is not None:
             right = f"accuracy {pair.int8.accuracy:.2%} (float32 {pair.float32.accuracy:.2%}), "
         yield f"  {name}: {right}exits {shares} ({before}), {pair.agreement:.1%} answered alike"
-
-
-def _compared(
-    float32: Bundle, int8: Bundle, images: Images, labels: npt.NDArray[np.int64] | None
-) -> tuple[Bundle, Precisions]:
-    return int8, compare_precisions(float32, int8, images, labels)
 
 
 def _of_folder(folder: Path, bundle: Bundle) -> Images:

@@ -19,6 +19,7 @@ def profile_model(
     model: str,
     num_classes: int,
     image_shape: tuple[int, int, int],
+    *,
     stages: int,
     min_width: PieceWidth,
     batches: Sequence[int],

@@ -42,7 +42,16 @@ def profile_command(
     image_shape, effort = (channels, size, size), Effort(plans, passes, seconds)
     with watching() as watch, stoppable("the same command"):
         made = profile_model(
-            model, classes, image_shape, stages, min_width, batch or [1, 64], engine, effort, out, watch
+            model,
+            classes,
+            image_shape,
+            stages=stages,
+            min_width=min_width,
+            batches=batch or [1, 64],
+            engine=engine,
+            effort=effort,
+            out=out,
+            watch=watch,
         )
         for line in made:
             console.print(Text(line), soft_wrap=True)
