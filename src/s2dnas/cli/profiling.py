@@ -39,17 +39,16 @@ def profile_command(
     from s2dnas.cli.watching import stoppable, watching
     from s2dnas.profile.profiling import Effort
 
-    image_shape, effort = (channels, size, size), Effort(plans, passes, seconds)
     with watching() as watch, stoppable("the same command"):
         made = profile_model(
             model,
             classes,
-            image_shape,
+            (channels, size, size),
             stages=stages,
             min_width=min_width,
             batches=batch or [1, 64],
             engine=engine,
-            effort=effort,
+            effort=Effort(plans, passes, seconds),
             out=out,
             watch=watch,
         )
