@@ -292,8 +292,9 @@ def test_limits_that_no_plan_keeps_are_told_with_the_nearest_plan(
 ) -> None:
     start = ["run", model, "digits", "--out", str(tmp_path / "run"), "--until", "search", *PLAIN]
     assert s2dnas(monkeypatch, *start, "search.evaluations=2", "search.stage_limits=[0.001]") == 1
-    assert "none of the 2 plans" in (said := capsys.readouterr().err)
+    assert "no plan is found whose stages cost 0.1 %" in (said := capsys.readouterr().err)
     assert re.search(r"the nearest has \d+\.\d / ", said)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_control_counts_all_epochs_of_the_dynamic_network(finished: Path) -> None:

@@ -101,8 +101,21 @@ def test_a_plan_whose_first_stage_exceeds_the_budget_is_worth_less(net: s2dnas.N
     kept, exceeded = (
         net.evaluator(images, held_out, budget=budget, exponent=0)(plan) for budget in (1.01 * first, 0.5 * first)
     )
-    assert exceeded.reward == pytest.approx(exceeded.accuracy * 0.25, rel=1e-6)  # cost and limit, each half as much
+    assert exceeded.reward == pytest.approx(exceeded.accuracy * 0.5, rel=1e-6)
     assert kept.reward == pytest.approx(kept.accuracy)
+
+
+def test_a_search_scores_plans_within_the_limits_alone(net: s2dnas.Network) -> None:
+    space, scored = net.space(2, 2), list[s2dnas.Plan]()
+
+    def evaluator(plan: s2dnas.Plan) -> s2dnas.Score:
+        scored.append(plan)
+        return s2dnas.Score(0.5, 1.0, 0.5)
+
+    limits = net.limits(space, budget=0.5, shares=(0.4, 0.9))
+    s2dnas.find_plan(space, evaluator, evaluations=10, limits=limits, strategy="random")
+    assert scored
+    assert all((net.macs(plan) / net.static_macs <= (0.4 + 1e-9, 0.9 + 1e-9)).all() for plan in scored)
 
 
 def test_any_loop_trains_the_student_and_the_built_network_answers_as_it_does(net: s2dnas.Network) -> None:

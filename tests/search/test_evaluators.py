@@ -39,25 +39,11 @@ def test_a_plan_that_cannot_keep_the_budget_is_worth_less_than_any_that_can_and_
     assert dearer == pytest.approx(0.5 * 30 / 60)
 
 
-def test_a_stage_above_its_limit_costs_reward_by_how_far_it_is_off() -> None:
-    free, kept, dear = (Objective(100, (50,), 0, stage_limits=limits) for limits in ((), (20, 80), (10, 40)))
-    expected = free.score(table(20, 80))
-    assert kept.score(table(20, 80)) == expected
-    assert dear.score(table(20, 80)).reward == pytest.approx(expected.reward * (10 / 20) * (40 / 80))
-    first = Objective(100, (50,), 0, stage_limits=(10,)).score(table(20, 80))
-    assert first.reward == pytest.approx(expected.reward / 2)
-
-
 def test_several_budgets_count_alike() -> None:
     both = Objective(static_cost=100, budgets=(30, 50), exponent=0).score(table(20, 80))
     assert (both.accuracy, both.mean_cost, both.reward) == pytest.approx((0.75, 35.0, 0.75))
     cheap, dear = (Objective(100, (10, 50), exponent=0).score(table(first, 80)).reward for first in (10, 20))
     assert cheap > dear
-
-
-def test_a_stage_below_its_limit_earns_nothing() -> None:
-    free, generous = (Objective(100, (50,), 0, stage_limits=limits) for limits in ((), (1000, 1000)))
-    assert generous.score(table(20, 80)) == free.score(table(20, 80))
 
 
 class Answers(MultiExitNet):

@@ -2,13 +2,18 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 
-from s2dnas.errors import SettingsError
+from s2dnas.arrays import FloatArray
+from s2dnas.errors import BudgetError, SettingsError
 from s2dnas.search.controller import ControllerSettings, ControllerStrategy
 from s2dnas.search.random import RandomStrategy
 from s2dnas.search.registry import STRATEGIES, make_strategy
 from s2dnas.search.strategy import Strategy
+from s2dnas.space.costs import Cost
+from s2dnas.space.limits import StageLimits
+from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
 
 SPACES = {
@@ -48,6 +53,33 @@ def test_asks_give_so_many_plans_of_the_space(name: str, space: SearchSpace, cou
         for plan in plans:
             assert space.decode(space.encode(plan)) == plan
         strategy.tell(plans, [0.5] * count)
+
+
+def limits(*shares: float) -> StageLimits:
+    """Where a piece costs what it is worth to the stages that hold it, and reading earlier features costs a little."""
+
+    def of(plan: Plan) -> FloatArray:
+        reading = sum(map(sum, plan.indicators.values()))
+        return np.cumsum([sum(width[stage] for width in plan.widths.values()) for stage in range(3)]) + 0.1 * reading
+
+    return StageLimits(SPACE, Cost("pieces", 25.0, of), shares)
+
+
+@pytest.mark.parametrize("shares", [(0.3,), (0.3, 0.6), (0.27, 0.9, 1.0), (1.0, 0.52)])
+def test_every_plan_keeps_the_limits_however_few_do(name: str, shares: tuple[float, ...]) -> None:
+    kept = limits(*shares)
+    strategy = make_strategy(name, SPACE, 0, limits=kept)
+    for _ in range(5):
+        plans = strategy.ask(6)
+        assert len(plans) == 6
+        assert all((kept.cost.shares(plan)[: len(shares)] <= np.array(shares) + 1e-9).all() for plan in plans)
+        strategy.tell(plans, [0.5] * 6)
+    assert strategy.feasible < strategy.proposed
+
+
+def test_limits_that_no_plan_keeps_are_refused_with_the_nearest(name: str) -> None:
+    with pytest.raises(BudgetError, match=r"20\.0 % of the static pieces or less; the nearest has 24\.0 / "):
+        make_strategy(name, SPACE, 0, limits=limits(0.2))
 
 
 def test_every_plan_of_a_small_space_is_reached(name: str) -> None:

@@ -147,10 +147,13 @@ class _Work:
         def tell(index: int, entry: Entry) -> None:
             self._tell("search", Progress(index + 1, self.how.evaluations, -entry.score.reward))
 
+        narrowest = self.how.min_width or (4 if self.cost.unit == "macs" else "aligned")
+        space = self.net.space(self.how.num_stages, narrowest)
         found = find_plan(
-            self.net.space(self.how.num_stages, self.how.min_width or (4 if self.cost.unit == "macs" else "aligned")),
+            space,
             evaluator,
             evaluations=self.how.evaluations,
+            limits=self.net.limits(space, budget=self.budget, cost=self.cost),
             journal=None if self.folder is None else self.folder / "journal.jsonl",
             seed=self.how.seed,
             on_entry=tell,

@@ -7,6 +7,7 @@ from pathlib import Path
 from s2dnas.search.journal import Entry, Score
 from s2dnas.search.loop import best_entry, search
 from s2dnas.search.registry import make_strategy
+from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
 
@@ -35,17 +36,20 @@ def find_plan(
     evaluations: int = 200,
     batch: int = 10,
     strategy: str = "anchored",
+    limits: StageLimits | None = None,
     journal: Path | str | None = None,
     seed: int = 0,
     on_entry: Callable[[int, Entry], None] | None = None,
 ) -> SearchResult:
     """Search a space for the plan of the highest reward, ``batch`` plans at a time.
 
-    A strategy of ``search.registry.STRATEGIES`` chooses; ``evaluator`` is any function from a plan to its Score. With
-    a ``journal``, a search that was killed goes on where it stopped, and more evaluations extend it. ``on_entry`` is
-    called with the index and the entry of each plan that was scored. Equal seeds give equal searches.
-    Raises SettingsError for an unknown strategy, and ArtifactError if the journal belongs to another search.
+    A strategy of ``search.registry.STRATEGIES`` chooses, among plans that keep the ``limits`` (``net.limits``);
+    ``evaluator`` is any function from a plan to its Score. With a ``journal``, a search that was killed goes on where
+    it stopped, and more evaluations extend it. ``on_entry`` is called with the index and the entry of each plan that
+    was scored. Equal seeds give equal searches.
+    Raises SettingsError for an unknown strategy, BudgetError if no plan keeps the limits, and ArtifactError if the
+    journal belongs to another search.
     """
-    chosen = make_strategy(strategy, space, seed)
+    chosen = make_strategy(strategy, space, seed, limits=limits)
     path = None if journal is None else Path(journal)
     return SearchResult(tuple(search(chosen, evaluator, evaluations, batch, path, on_entry)))

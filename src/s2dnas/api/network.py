@@ -27,6 +27,7 @@ from s2dnas.space.cost import cost_model
 from s2dnas.space.costs import Cost, mac_cost
 from s2dnas.space.division import PieceWidth, search_space
 from s2dnas.space.importance import by_importance
+from s2dnas.space.limits import StageLimits, stage_limits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
 from s2dnas.staged.build import MultiStageNet, build
@@ -118,25 +119,19 @@ class Network:
         *,
         cost: Cost | None = None,
         budget: float = 0.5,
-        stage_limits: tuple[float, ...] = (),
         exponent: float = -0.07,
         confidence: str = DEFAULT_CONFIDENCE,
     ) -> Callable[[Plan], Score]:
         """What scores a plan without training it: with weights fitted on ``images``, by thresholds for a budget.
 
-        ``held_out`` yields images and labels that no weights were fitted to. ``budget`` and ``stage_limits`` (what a
-        sample that leaves at the first, second, .. stage may cost) are shares of what the static network costs, in
-        multiply-adds unless ``cost`` says otherwise; the reward is ACC x (COST / static)^exponent. Raises DataError if
-        ``held_out`` does not fit the network.
+        ``held_out`` yields images and labels that no weights were fitted to. ``budget`` is a share of what the static
+        network costs, in multiply-adds unless ``cost`` says otherwise; the reward is ACC x (COST / static)^exponent.
+        Raises DataError if ``held_out`` does not fit the network.
         """
         check_loader(held_out, "held_out", self.graph.traced.image_shape, self.graph.traced.num_classes)
-        if not 0 < budget <= 1:
-            raise SettingsError(f"budget is a share of the static cost in (0, 1], not {budget}")
+        _check_budget(budget)
         price = cost or self.mac_cost()
-        static = price.static
-        first, *later = stage_limits or (budget,)
-        limits = tuple(limit * static for limit in (min(first, budget), *later))
-        objective = Objective(static, (budget * static,), exponent, confidence, stage_limits=limits)
+        objective = Objective(price.static, (budget * price.static,), exponent, confidence)
 
         @cache
         def fitting(num_stages: int) -> Reconstruction:
@@ -147,6 +142,20 @@ class Network:
 
         return evaluator(network_of, held_out, objective, price)
 
+    def limits(
+        self, space: SearchSpace, *, budget: float = 0.5, shares: tuple[float, ...] = (), cost: Cost | None = None
+    ) -> StageLimits:
+        """What plans of a space may cost, for ``find_plan``: the first stage no more than ``budget``, and each stage no
+        more than its entry of ``shares``, as shares of what the static network costs.
+        """
+        _check_budget(budget)
+        return stage_limits(space, cost or self.mac_cost(), (budget,), shares)
+
     def static_accuracy(self, loader: Loader) -> float:
         """The share of a loader's images that the captured network answers rightly, in [0, 1]."""
         return float(collect(static_network(self.graph), loader).stage_accuracy[0])
+
+
+def _check_budget(budget: float) -> None:
+    if not 0 < budget <= 1:
+        raise SettingsError(f"budget is a share of the static cost in (0, 1], not {budget}")

@@ -25,9 +25,9 @@ def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: La
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
     graph = analyse_channels(trace(statics.new(), torch.zeros(1, *feed.image_shape)))
-    with_copies(graph, settings.space.copies, feed.norm_images[:2].cpu())
-    space = search_space(graph, stages, settings.min_width)
-    pricing = Pricing(settings, graph, graph, table)
+    divided = with_copies(graph, settings.space.copies, feed.norm_images[:2].cpu())
+    space = search_space(divided, stages, settings.min_width)
+    pricing = Pricing(settings, divided, graph, table)
     pricing.times  # noqa: B018  a table of another network is refused
     # One piece for stage 1 in every coupling is as cheap as an exit can be.
     cheapest = float(pricing.cost.shares(space.uniform([1e-9, *[1.0] * (stages - 1)]))[0])
@@ -38,3 +38,4 @@ def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: La
                 f"{cheapest:.1%} at least, in {pieces_in_words(settings.min_width)}; raise the budget or lower "
                 "space.min_width"
             )
+    pricing.limits(space).known  # noqa: B018  no plan that keeps them is an error now

@@ -8,6 +8,8 @@ from s2dnas.pipeline.settings import Settings
 from s2dnas.profile.latency import latency_cost
 from s2dnas.profile.table import LatencyTable
 from s2dnas.space.costs import Cost, mac_cost
+from s2dnas.space.limits import StageLimits, stage_limits
+from s2dnas.space.space import SearchSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,3 +35,8 @@ class Pricing:
         """Milliseconds per sample, by batch size; empty if nothing was timed. Raises SettingsError as ``cost``."""
         batches = () if self.table is None else self.table.batches
         return {batch: latency_cost(self.graph, self.table, batch, self.given) for batch in batches if self.table}
+
+    def limits(self, space: SearchSpace) -> StageLimits:
+        """What the stages of a plan of ``space`` may cost."""
+        search = self.settings.search
+        return stage_limits(space, self.cost, search.budgets, search.stage_limits)

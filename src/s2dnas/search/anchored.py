@@ -5,38 +5,43 @@ from collections.abc import Sequence
 import numpy as np
 
 from s2dnas.search.controller import ControllerSettings, ControllerStrategy
-from s2dnas.search.strategy import Strategy
+from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.profiles import draw_around_a_profile, uniform_plans
 from s2dnas.space.space import SearchSpace
 
 
-class AnchoredStrategy(Strategy):
-    """First every plan that divides all couplings alike, then a controller that starts at the best of them.
+class AnchoredStrategy(ControllerStrategy):
+    """First every plan that divides all couplings alike and keeps the limits, then a controller begun at the best.
 
     So a search never ends below the uniform plans, and its evaluations are spent near what works. A last batch of
     uniform plans is filled up with plans drawn around random profiles.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, settings: ControllerSettings | None = None) -> None:
-        super().__init__(space)
-        self._controller = ControllerStrategy(space, seed, settings)
-        self._rng = np.random.default_rng(seed)
-        self._anchors = uniform_plans(space)
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        settings: ControllerSettings | None = None,
+        limits: StageLimits | None = None,
+    ) -> None:
+        super().__init__(space, seed, settings, limits)
+        self._profiles = np.random.default_rng(seed)
+        self._anchors = list(uniform_plans(space) if limits is None else limits.uniform)
         self._scored: dict[Plan, float] = {}
         self._started = False
 
     def _propose(self, count: int) -> list[Plan]:
         if self._started:
-            return self._controller.ask(count)
+            return super()._propose(count)
         taken, self._anchors = self._anchors[:count], self._anchors[count:]
-        return taken + [draw_around_a_profile(self.space, self._rng) for _ in range(count - len(taken))]
+        return taken + [draw_around_a_profile(self.space, self._profiles) for _ in range(count - len(taken))]
 
     def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
         if self._started:
-            self._controller.tell(plans, rewards)
+            super()._learn(plans, rewards)
             return
         self._scored |= dict(zip(plans, rewards, strict=True))
         if not self._anchors:
-            self._controller.start_at(max(self._scored, key=self._scored.__getitem__))
+            self.start_at(max(self._scored, key=self._scored.__getitem__))
             self._started = True

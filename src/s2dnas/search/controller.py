@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError, require
 from s2dnas.search.strategy import Strategy
+from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan, stage_pairs
 from s2dnas.space.space import Choice, SearchSpace, Split
 
@@ -53,8 +54,14 @@ class ControllerStrategy(Strategy):
     Raises SettingsError if the space leaves nothing to decide.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, settings: ControllerSettings | None = None) -> None:
-        super().__init__(space)
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        settings: ControllerSettings | None = None,
+        limits: StageLimits | None = None,
+    ) -> None:
+        super().__init__(space, seed, limits)
         self.settings = settings or ControllerSettings()
         self._rng = torch.Generator().manual_seed(seed)
         self._policy = _Policy(space, self.settings, self._rng)

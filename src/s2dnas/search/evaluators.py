@@ -1,7 +1,6 @@
 """Scores plans by dynamic inference on the search split, with thresholds chosen there."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +23,7 @@ class Objective:
 
     With several ``budgets``, the mean over them: one network is to serve all. ``static_cost`` and budgets are per
     sample, in the unit of the tables. Where a plan's first stage exceeds a budget, it is scored by its cheapest
-    thresholds, times budget / cost: the lower, the further it is off. ``stage_limits``: what samples that leave at the
-    first, second, .. stage are to cost at most; a plan that exceeds one loses as much again.
+    thresholds, times budget / cost: the lower, the further it is off.
     ``resolution`` is the number of quantiles that each threshold is chosen from.
     """
 
@@ -34,14 +32,13 @@ class Objective:
     exponent: float = -0.07
     confidence: str = DEFAULT_CONFIDENCE
     resolution: int = 100
-    stage_limits: tuple[float, ...] = ()
 
     def score(self, table: ExitTable) -> Score:
         """The score of what a plan answered, by the thresholds that are worth most; means over the budgets."""
         front = frontier(table, self.resolution)
         scores = [self._at(budget, table, front) for budget in self.budgets]
         accuracy, cost, worth = np.mean([(s.accuracy, s.mean_cost, s.reward) for s in scores], axis=0).tolist()
-        return Score(accuracy, cost, worth * limit_penalty(self.stage_limits, table.costs.tolist()))
+        return Score(accuracy, cost, worth)
 
     def _at(self, budget: float, table: ExitTable, front: Frontier) -> Score:
         rule = best_rule(front, self._worth, max(budget, float(front.costs[0])))
@@ -51,11 +48,6 @@ class Objective:
 
     def _worth(self, accuracy: FloatArray, cost: FloatArray) -> FloatArray:
         return reward(accuracy, cost, self.static_cost, self.exponent)
-
-
-def limit_penalty(limits: Sequence[float], costs: Sequence[float]) -> float:
-    """1 if the stages' costs (S,) keep their limits, of which there may be fewer; else the product of limit / cost."""
-    return math.prod(min(1.0, limit / spent) for limit, spent in zip(limits, costs, strict=False))
 
 
 def evaluator(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from s2dnas.search.strategy import Strategy
+from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
 
@@ -12,8 +13,8 @@ from s2dnas.space.space import SearchSpace
 class RandomStrategy(Strategy):
     """Plans uniformly at random, none twice before the space is exhausted."""
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
-        super().__init__(space)
+    def __init__(self, space: SearchSpace, seed: int, limits: StageLimits | None = None) -> None:
+        super().__init__(space, seed, limits)
         self._rng = np.random.default_rng(seed)
         self._seen: set[Plan] = set()
 

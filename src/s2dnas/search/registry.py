@@ -7,22 +7,31 @@ from s2dnas.search.anchored import AnchoredStrategy
 from s2dnas.search.controller import ControllerSettings, ControllerStrategy
 from s2dnas.search.random import RandomStrategy
 from s2dnas.search.strategy import Strategy
+from s2dnas.space.limits import StageLimits
 from s2dnas.space.space import SearchSpace
 
-Factory = Callable[[SearchSpace, int, ControllerSettings | None], Strategy]
+Factory = Callable[[SearchSpace, int, ControllerSettings | None, StageLimits | None], Strategy]
 
 STRATEGIES: dict[str, Factory] = {
     "anchored": AnchoredStrategy,
     "controller": ControllerStrategy,
-    "random": lambda space, seed, _: RandomStrategy(space, seed),
+    "random": lambda space, seed, _, limits: RandomStrategy(space, seed, limits),
 }
 
 
-def make_strategy(name: str, space: SearchSpace, seed: int, settings: ControllerSettings | None = None) -> Strategy:
+def make_strategy(
+    name: str,
+    space: SearchSpace,
+    seed: int,
+    settings: ControllerSettings | None = None,
+    limits: StageLimits | None = None,
+) -> Strategy:
     """A fresh strategy by its name in ``STRATEGIES``; only a controller has settings.
 
-    Raises SettingsError for an unknown name.
+    Raises SettingsError for an unknown name, and BudgetError if no plan keeps the limits.
     """
     if name not in STRATEGIES:
         raise SettingsError(f"unknown strategy {name!r}{nearest(name, STRATEGIES)}")
-    return STRATEGIES[name](space, seed, settings)
+    if limits is not None:
+        limits.known  # noqa: B018  none is an error now, not when the first plan is repaired
+    return STRATEGIES[name](space, seed, settings, limits)

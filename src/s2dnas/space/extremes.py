@@ -1,6 +1,6 @@
-"""The cheapest and the most expensive plan of a search space."""
+"""Plans that no single change makes cheaper, by any price."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from s2dnas.space.cost import CostModel
 from s2dnas.space.plan import Plan
@@ -9,27 +9,23 @@ from s2dnas.space.space import Choice, Concat, SearchSpace
 
 def cheapest(space: SearchSpace, cost: CostModel) -> Plan:
     """A plan whose last stage no single change makes cheaper (coordinate descent from equal shares)."""
-    return _descend(space, cost, 1.0)
+    return descend(space, lambda plan: float(cost.macs(plan)[-1]), space.uniform())
 
 
 def most_expensive(space: SearchSpace, cost: CostModel) -> Plan:
     """A plan whose last stage no single change makes more expensive (coordinate ascent from equal shares)."""
-    return _descend(space, cost, -1.0)
+    return descend(space, lambda plan: -float(cost.macs(plan)[-1]), space.uniform())
 
 
-def _descend(space: SearchSpace, cost: CostModel, sign: float) -> Plan:
-    choices = space.encode(space.uniform())
-
-    def price(candidate: list[Choice]) -> float:
-        return sign * float(cost.macs(space.decode(candidate))[-1])
-
-    best, improved = price(choices), True
+def descend(space: SearchSpace, price: Callable[[Plan], float], start: Plan) -> Plan:
+    """Coordinate descent: from ``start`` to a plan whose price no single change lowers."""
+    choices, best, improved = space.encode(start), price(start), True
     while improved:
         improved = False
         for index, decision in enumerate(space.decisions):
             for choice in _flips(choices[index]) if isinstance(decision, Concat) else _moves(choices[index]):
                 candidate = [*choices[:index], choice, *choices[index + 1 :]]
-                if (value := price(candidate)) < best:
+                if (value := price(space.decode(candidate))) < best:
                     choices, best, improved = candidate, value, True
     return space.decode(choices)
 
