@@ -122,6 +122,8 @@ def test_a_bundle_is_quantised_on_a_folder_of_images(
     manifest = Bundle.opened(tmp_path / "b-int8").manifest
     assert manifest.precision == "int8"
     assert {value.dtype for name, value in manifest.values.items() if "logits" not in name} == {"uint8"}
+    assert s2dnas(monkeypatch, "verify", str(tmp_path / "b-int8"), "--network", str(folder / "network")) == 1
+    assert "is an int8 bundle" in capsys.readouterr().err
 
 
 def test_int8_without_images_to_calibrate_on_is_refused(

@@ -37,7 +37,7 @@ def test_it_answers_as_pytorch_does(name: str, point: str, count: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_every_network_is_answered_as_pytorch_does(name: str) -> None:
-    net = bundled(name)
+    net = bundled(name, traced=False)  # the traced exporter fixes the batch size of some
     for point, rule in RULES.items():
         for count in (0, 1, 2, 7, 16):
             agree(Session(net.bundle)(net.images[:count].numpy(), point), net, net.images[:count], rule)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from s2dnas.errors import ArtifactError
+from s2dnas.errors import ArtifactError, SettingsError
 from s2dnas.export.bundle_check import BundleCheck
 from s2dnas.export.checking import check_bundle
 from s2dnas.pipeline.opening import open_run
@@ -21,10 +21,17 @@ def verify_bundle(folder: Path, network: Path | None, images: int, seed: int) ->
     """What the images were, and what was found on so many of them.
 
     ``network`` is the saved network, by default that in ``network`` beside the bundle; where it is that of a run, the
-    images are of the run's test split. Raises ArtifactError if there is none, or the bundle is of another network.
+    images are of the run's test split. Raises ArtifactError if there is none, or the bundle is of another network, and
+    SettingsError for an int8 bundle, which answers otherwise than the network by design.
     """
+    bundle = Bundle.opened(folder)
+    if bundle.manifest.precision == "int8":
+        raise SettingsError(
+            f"{folder} is an int8 bundle: its logits differ from the network's by what 8 bits cost; verify the float32 "
+            "bundle that it was made of; 's2dnas export --int8' tells how int8 answers beside float32"
+        )
     place = folder.parent / "network" if network is None else network
-    bundle, (found, _) = Bundle.opened(folder), load(place)
+    found, _ = load(place)
     if found.info.fingerprint != bundle.manifest.fingerprint:
         raise ArtifactError(f"{folder} was not made of the network in {place}; give the one that it was made of")
     run = place.parent
