@@ -256,8 +256,8 @@ def test_a_run_with_reconstructed_weights_copies_of_units_limits_and_finalists(
     assert second < 0.6
     trials = json.loads((tmp_path / "trials.json").read_text())["trials"]
     assert len(trials) == 2
-    winner = max(trials, key=lambda trial: trial["after"]["reward"])
-    assert Plan.from_dict(winner["plan"]) == Plan.load(tmp_path / "plan.json")
+    assert Plan.load(tmp_path / "plan.json") in [Plan.from_dict(trial["plan"]) for trial in trials]
+    assert 0 < report["search"]["feasible"] < report["search"]["proposed"]
     assert 0 < report["search"]["trial_seconds"] < report["search"]["seconds"]
 
 
@@ -274,7 +274,7 @@ def test_copies_that_a_network_cannot_have_are_refused_before_work_starts(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["start=shared"], "there is no shared network"),
+        (["start=shared"], "no shared network is trained for search.weights=reconstructed"),
         (["fade=0.5"], "has none: set fade=0"),
         (["search.stage_limits=[0.1,0.2,0.3,0.4]"], "for 3 stages; give one per stage"),
     ],

@@ -12,17 +12,16 @@ from s2dnas.data.normalise import IMAGENET_STATS, channel_stats
 from s2dnas.data.sources import load_data
 from s2dnas.data.splits import split
 from s2dnas.exits import ExitRule, ExitTable
-from s2dnas.pipeline import search as searching
 from s2dnas.pipeline.exits import rules
 from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.galleries import galleries
+from s2dnas.pipeline.judging import Judge
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import load_settings
 from s2dnas.pipeline.steps import STEPS, do
 from s2dnas.saving.loading import load
-from s2dnas.search.journal import Score
+from s2dnas.search.journal import Score, read_journal
 from s2dnas.space.cost import cost_model
-from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import load_checkpoint
 from small_run import WrongSplitError, do_until, open_small, reading_only, variant_of
 
@@ -134,21 +133,14 @@ def test_accumulated_logits_are_running_sums_in_the_network_that_is_saved(finish
 def test_a_first_stage_never_exceeds_the_smallest_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = open_small(tmp_path, "search.budgets=[0.6, 0.3]", "search.evaluations=24", "static.epochs=1")
 
-    def prefers_wide_first_stages(*_: object, **__: object) -> object:
-        def score(plan: Plan) -> Score:
-            return Score(0.5, 1.0, float(cost_model(run.study.graph).macs(plan)[0]))
+    def prefers_wide_first_stages(*_: object) -> object:
+        return lambda plan: Score(0.5, 1.0, float(cost_model(run.study.graph).macs(plan)[0]))
 
-        return score
-
-    monkeypatch.setattr(searching, "evaluator", prefers_wide_first_stages)
+    monkeypatch.setattr(Judge, "evaluator", prefers_wide_first_stages)
     do_until(run, "search")
-    firsts = [
-        cost_model(run.study.graph).macs(entry.plan)[0]
-        for entry in searching.read_journal(run.folder.finished("journal.jsonl"))
-    ]
-    limit = 0.3 * run.statics.graph.macs
-    assert max(firsts) > limit
-    assert cost_model(run.study.graph).macs(run.networks.plan())[0] == max(first for first in firsts if first <= limit)
+    entries = read_journal(run.folder.finished("journal.jsonl"))
+    firsts = [cost_model(run.study.graph).macs(entry.plan)[0] for entry in entries]
+    assert cost_model(run.study.graph).macs(run.networks.plan())[0] == max(firsts) <= 0.3 * run.statics.graph.macs
 
 
 def test_a_report_warns_of_a_static_network_that_knows_the_held_out_images(finished: Run, tmp_path: Path) -> None:

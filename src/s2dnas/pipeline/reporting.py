@@ -19,6 +19,7 @@ from s2dnas.pipeline.galleries import galleries
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.timing import read_times
+from s2dnas.pipeline.uniform import UniformComparison, read_comparison
 from s2dnas.report.content import ReportContent
 from s2dnas.report.write import write_report
 from s2dnas.space.alignment import slow_widths
@@ -41,7 +42,10 @@ def compile_report(run: Run) -> None:
             *filter(None, [slow_widths(run.study.graph, finished.plan)]),
         ],
         **_dynamic(run, finished),
-        "search": _search(finished, run.settings.search.strategy, run.pricing.cost.unit),
+        "search": {
+            **_search(finished, run.settings.search.strategy, run.pricing.cost.unit),
+            **_comparison(read_comparison(run.folder)),
+        },
         "latency": read_times(run.folder).model_dump(),
         "training": _training(finished),
         "seconds": finished.seconds,
@@ -148,10 +152,19 @@ def _search(finished: FinishedSteps, strategy: str, unit: str) -> Content:
         "trial_seconds": finished.trial_seconds,
         "strategy": strategy,
         "rewards": [score.reward for score in scores],
-        "accuracies": [score.accuracy for score in scores],
-        "costs": [score.mean_cost for score in scores],
+        "accuracies": [score.accuracy for score in scores if score.accuracy is not None],
+        "costs": [score.mean_cost for score in scores if score.mean_cost is not None],
         "unit": unit,
     }
+
+
+def _comparison(found: UniformComparison | None) -> Content:
+    """What the search tells of itself; nothing of a search by an earlier version."""
+    if found is None:
+        return {}
+    compared = {} if found.chosen_is_uniform else {"uniform_gain": found.gain, "uniform_error": found.error}
+    counted = {"proposed": found.proposed, "feasible": found.feasible, "chosen_is_uniform": found.chosen_is_uniform}
+    return {**counted, **compared}
 
 
 def _training(finished: FinishedSteps) -> Content:

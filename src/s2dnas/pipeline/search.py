@@ -1,21 +1,22 @@
 """Search a plan."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-
-import torch
 
 from s2dnas.inherit.norms import with_recalibrated_norms
 from s2dnas.masked.shared import MaskedNet
 from s2dnas.pipeline.folder import RunFolder
+from s2dnas.pipeline.judging import Judge
+from s2dnas.pipeline.predicted import search_by_prediction
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.settings import SearchSettings
 from s2dnas.pipeline.training import train_shared
-from s2dnas.pipeline.trials import choose_finalist, train_finalist, trial_seconds
-from s2dnas.search.evaluators import Objective, evaluator
+from s2dnas.pipeline.trials import Trials, trial_seconds
+from s2dnas.pipeline.uniform import UniformComparison, compared
+from s2dnas.search.evaluators import AnswersOf
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score, read_journal
+from s2dnas.search.ladder import Ladder
 from s2dnas.search.loop import search
 from s2dnas.search.registry import make_strategy
 from s2dnas.space.alignment import slow_pieces
@@ -26,54 +27,78 @@ _log = logging.getLogger(__name__)
 
 
 def search_plan(run: Run) -> None:
-    """Search among plans that are not trained; the one of the highest reward goes to plan.json.
+    """Search among plans within the limits; the one of the highest reward goes to plan.json.
 
-    With several finalists, it is the one of the highest reward after a short training.
+    With several finalists, it is the one of the highest reward after a short training. search.json tells how many of
+    the plans that were drawn kept the limits, and how the chosen one compares with the best uniform plan.
     """
-    settings, data = run.settings.search, run.feed.splits.search
-    images = data.subset(torch.arange(min(settings.images, len(data))))
-    cost = run.pricing.cost
     if warning := slow_pieces(run.study.graph, run.study.space):
         _log.warning("%s", warning)
-    objective = _objective(settings, run.settings.exits.confidence, cost.static)
-    scored_by = partial(evaluator, search_batches=list(run.feed.plain(images)), objective=objective, cost=cost)
-    entries = _search(run, scored_by(_networks(run)))
-    firsts = [float(cost.shares(entry.plan)[0]) for entry in entries]
-    best = finalists(entries, firsts, settings.finalists)
-    plan = choose_finalist(run.folder, best, scored_by(partial(train_finalist, run)))
+    search = _predicted if run.settings.search.weights == "predicted" else _untrained
+    plan, comparison = search(run, Judge(run), _Loop(run))
+    comparison.save(run.folder)
     plan.save(run.folder.path / "plan.json")
 
 
 def search_seconds(folder: RunFolder) -> float:
-    """How long plans were scored and finalists trained; the shared network's training is not counted."""
+    """How long plans were scored and trained to be compared; the shared network's training is not counted."""
     return trial_seconds(folder) + sum(entry.seconds for entry in read_journal(folder.finished("journal.jsonl")))
 
 
-def _objective(settings: SearchSettings, confidence: str, static_cost: float) -> Objective:
-    return Objective(
-        static_cost=static_cost,
-        budgets=tuple(budget * static_cost for budget in settings.budgets),
-        exponent=settings.exponent,
-        confidence=confidence,
-        resolution=settings.resolution,
-    )
+def _untrained(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComparison]:
+    """Every plan is scored with weights that were not trained for it, or by its costs alone."""
+    network_of = _networks(run)
+    alone = run.settings.search.weights == "none"
+    evaluate = Ladder(run.pricing.limits(run.study.space)) if alone else judge.evaluator(network_of)
+    entries = loop("journal.jsonl", run.settings.search.evaluations, evaluate)
+    firsts = [float(run.pricing.cost.shares(entry.plan)[0]) for entry in entries]
+    best = [entry.plan for entry in finalists(entries, firsts, run.settings.search.finalists)]
+    plan = best[0] if len(best) == 1 else Trials(run, judge).best(best)
+    known = {entry.plan: entry.score for entry in entries}
+    uniform = {each: known.get(each) or evaluate(each) for each in loop.limits.uniform}
+    return plan, loop.compared(judge, plan, uniform, judge.answers(network_of))
+
+
+def _predicted(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComparison]:
+    """Plans are scored by what the training of others predicts; the winner is one of those that were trained."""
+    trials = Trials(run, judge)
+    trained = search_by_prediction(run, judge, trials, loop)
+    plan = trials.best(trained[: run.settings.search.finalists])
+    uniform = {each: trials.score(each) for each in trained if each in loop.limits.uniform}
+    first = run.settings.search.trial.epochs
+    return plan, loop.compared(judge, plan, uniform, lambda each: trials.table(each, first))
 
 
 def _networks(run: Run) -> Callable[[Plan], MaskedNet]:
     """How a plan gets weights to be scored with: fitted to it, or those of the shared network, which is trained now."""
-    if run.settings.search.weights == "reconstructed":
+    if run.settings.search.weights != "shared":
         return run.networks.reconstructed
     shared = run.networks.shared()
     train_shared(run, shared)
     return partial(with_recalibrated_norms, shared, batches=[run.feed.norm_images])
 
 
-def _search(run: Run, evaluate: Callable[[Plan], Score]) -> list[Entry]:
-    settings, space = run.settings.search, run.study.space
-    limits = run.pricing.limits(space)
-    strategy = make_strategy(settings.strategy, space, run.seeds.of("search"), run.settings.controller, limits)
+class _Loop:
+    """Searches of a run, each by a fresh strategy, with a journal in the run's folder."""
 
-    def tell(index: int, entry: Entry) -> None:
-        run.watch("search", Progress(index + 1, settings.evaluations, -entry.score.reward))
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.limits = run.pricing.limits(run.study.space)
+        self._proposed, self._feasible = 0, 0
 
-    return search(strategy, evaluate, settings.evaluations, settings.batch, run.folder.path / "journal.jsonl", tell)
+    def __call__(self, journal: str, evaluations: int, evaluate: Callable[[Plan], Score]) -> list[Entry]:
+        """The entries of a search."""
+        run, settings = self._run, self._run.settings.search
+        seed = run.seeds.of("search")
+        strategy = make_strategy(settings.strategy, self.limits.space, seed, run.settings.controller, self.limits)
+
+        def tell(index: int, entry: Entry) -> None:
+            run.watch("search", Progress(index + 1, evaluations, -entry.score.reward))
+
+        found = search(strategy, evaluate, evaluations, settings.batch, run.folder.path / journal, tell)
+        self._proposed, self._feasible = self._proposed + strategy.proposed, self._feasible + strategy.feasible
+        return found
+
+    def compared(self, judge: Judge, plan: Plan, uniform: Mapping[Plan, Score], answer: AnswersOf) -> UniformComparison:
+        """The chosen plan beside the best of the uniform ones, by what ``answer`` says that they answer."""
+        return compared(judge, plan, uniform, answer, self._proposed, self._feasible)

@@ -53,14 +53,16 @@ class SearchSettings(Section):
     ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
     anything. The first stage may never exceed the smallest budget.
 
-    A plan is scored with ``weights`` of the shared network, which is trained for it, or with the static network's,
-    which are reconstructed for each plan without training. ``images`` and ``norm_images`` per evaluation.
+    A plan is scored with ``weights`` of the shared network, which is trained for it; with the static network's, which
+    are "reconstructed" for each plan without training; with "none", by its costs alone; or as "predicted" by a
+    regression on costs and reconstructed answers, for which ``anchors`` plans are trained by the recipe ``trial``, and
+    in each of ``rounds`` as many as are ``promising``. ``images`` and ``norm_images`` per evaluation.
     ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
-    ``trial``, and the best of them by then is taken; 1: the best one as scored.
+    ``trial``, half of them for twice as long, and so on, and the best of them is taken; 1: the best one as scored.
     """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
-    weights: Literal["reconstructed", "shared"] = "reconstructed"
+    weights: Literal["reconstructed", "shared", "predicted", "none"] = "reconstructed"
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
@@ -69,6 +71,9 @@ class SearchSettings(Section):
     resolution: Positive = 100
     images: Positive = 2500
     norm_images: Positive = 512
+    anchors: Annotated[int, Field(ge=4)] = 8
+    rounds: Positive = 2
+    promising: Positive = 4
     finalists: Positive = 1
     trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
 
@@ -166,7 +171,9 @@ class Settings(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
         if self.start == "shared" and self.search.weights != "shared":
-            raise ValueError("start is 'shared', but search.weights are 'reconstructed': there is no shared network")
+            raise ValueError(
+                f"start is 'shared', but search.weights is {self.search.weights!r}: no shared network is trained"
+            )
         if self.cost == "latency" and None in (self.latency.table, self.latency.batch):
             raise ValueError(
                 "cost is 'latency': name the file that 's2dnas profile' made, and a batch size of it, as in "

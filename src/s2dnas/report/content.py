@@ -79,6 +79,9 @@ class SearchRecord(Record):
     """What the search did; rewards, accuracies and costs, in ``unit``, are per evaluation, in order.
 
     ``seconds`` in all, including those of training the shared network before and the finalists afterwards.
+    ``proposed`` plans were drawn, ``feasible`` of them kept the limits. ``uniform_gain``: by how much more of the
+    search split the chosen plan answered rightly than the best uniform one, when both were scored, with its standard
+    error; None if there was none to compare with, or the chosen plan is uniform itself.
     """
 
     evaluations: Count
@@ -90,6 +93,11 @@ class SearchRecord(Record):
     accuracies: tuple[Fraction, ...] = ()
     costs: tuple[Amount, ...] = ()
     unit: str = "macs"
+    proposed: Count | None = None
+    feasible: Count | None = None
+    chosen_is_uniform: bool = False
+    uniform_gain: float | None = None
+    uniform_error: Amount | None = None
 
 
 class EpochResult(Record):

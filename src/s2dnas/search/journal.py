@@ -13,17 +13,18 @@ from s2dnas.space.plan import Plan
 
 @dataclass(frozen=True)
 class Score:
-    """What an evaluator finds out about a plan: accuracy in [0, 1], mean cost per sample, and the reward of both.
+    """What an evaluator finds out about a plan: its reward, from accuracy in [0, 1] and mean cost per sample, where it
+    runs the plan (else None).
 
     Raises SettingsError for a number that is not finite.
     """
 
-    accuracy: float
-    mean_cost: float
+    accuracy: float | None
+    mean_cost: float | None
     reward: float
 
     def __post_init__(self) -> None:
-        if not all(map(math.isfinite, astuple(self))):
+        if not all(math.isfinite(value) for value in astuple(self) if value is not None):
             raise SettingsError(f"a score must hold finite numbers, not {self}; check the evaluator")
 
 
@@ -43,10 +44,15 @@ class Entry:
     def from_dict(content: Mapping[str, Any]) -> "Entry":
         """The entry that ``to_dict`` wrote. Raises ArtifactError if a part is missing or of another type."""
         try:
-            numbers = {name: float(value) for name, value in content["score"].items()}
-            return Entry(Plan.from_dict(content["plan"]), Score(**numbers), float(content["seconds"]))
+            accuracy, mean_cost, reward = (content["score"][name] for name in ("accuracy", "mean_cost", "reward"))
+            score = Score(_known(accuracy), _known(mean_cost), float(reward))
+            return Entry(Plan.from_dict(content["plan"]), score, float(content["seconds"]))
         except (KeyError, TypeError, ValueError, AttributeError, SettingsError) as error:
             raise ArtifactError(f"not an entry of a search journal: {error!r}; start the search anew") from error
+
+
+def _known(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def write_entry(path: Path, entry: Entry) -> None:
