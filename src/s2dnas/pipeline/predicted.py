@@ -29,7 +29,7 @@ Rounds = Callable[[str, int, Callable[[Plan], Score]], list[Entry]]
 def search_by_prediction(run: Run, judge: Judge, trials: Trials, search: Rounds) -> list[Plan]:
     """The plans that were trained, the best first: some anchors, and the most promising ones of each round."""
     settings, limits = run.settings.search, run.pricing.limits(run.study.space)
-    features = _Features(judge)
+    features = PlanFeatures(judge)
     known = {plan: trials.score(plan).reward for plan in anchors(limits, settings.anchors, run.seeds.of("anchors"))}
     for number in range(1, settings.rounds + 1):
         surrogate = fitted(np.stack([features(plan) for plan in known]), list(known.values()))
@@ -50,7 +50,7 @@ def anchors(limits: StageLimits, count: int, seed: int) -> list[Plan]:
     return [pool[place] for place in far_apart(costs, count)]
 
 
-class _Features:
+class PlanFeatures:
     """What is known of a plan without training it: the costs of its stages, and what reconstructed weights answer."""
 
     def __init__(self, judge: Judge) -> None:
@@ -78,7 +78,7 @@ class _Features:
 
 
 def _promising(
-    entries: list[Entry], surrogate: Surrogate, features: _Features, known: dict[Plan, float], count: int
+    entries: list[Entry], surrogate: Surrogate, features: PlanFeatures, known: dict[Plan, float], count: int
 ) -> list[Plan]:
     """The plans of the highest predicted reward plus one standard error that have not been trained yet."""
     plans = [plan for plan in dict.fromkeys(entry.plan for entry in entries) if plan not in known]

@@ -61,7 +61,11 @@ def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
 
 
 def fit_step(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss, validate: Validate = dict) -> None:
-    """Train a module on the run's training split, or go on with it; its state is kept in the step's folder."""
+    """Train a module on the run's training split, or go on with it; its state is kept in the step's folder.
+
+    Who watches sees the trainings of one folder, such as ``trials/PLAN``, under the name of that folder.
+    """
+    name, *_ = step.split("/")
     batches, count = run.feed.training(recipe.batch_size)
     fit(
         TrainingTask(module, loss, batches, count, validate),
@@ -69,5 +73,5 @@ def fit_step(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss,
         compute=run.compute,
         checkpoint=run.folder.checkpoint(step),
         seed=run.seeds.of(step),
-        on_progress=lambda progress: run.watch(step, progress),
+        on_progress=lambda progress: run.watch(name, progress),
     )
