@@ -25,6 +25,8 @@ from s2dnas.comparison.settings import CompareSettings, load_comparison
 from s2dnas.pipeline.run import unwatched
 
 ALONE = "--one"
+SHARED = {"msdnet-q": "msdnet", "best-uniform": "s2dnas"}
+"""Methods that need what another one has made: its training, its search."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def contenders(settings: dict[Path, CompareSettings]) -> Iterator[Job]:
         for seed in comparison.seeds:
             trainings: dict[str, list[str]] = {}
             for method in comparison.methods:
-                trainings.setdefault(method.removesuffix("-q"), []).append(method)
+                trainings.setdefault(SHARED.get(method, method), []).append(method)
             yield from (Job(config, seed, tuple(methods)) for methods in trainings.values())
 
 

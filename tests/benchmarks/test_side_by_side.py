@@ -22,6 +22,7 @@ def test_every_method_of_every_seed_is_in_one_job_and_shared_trainings_are_not_d
         own = [job.methods for job in jobs if job.seed == seed]
         assert sorted(method for methods in own for method in methods) == sorted(METHODS)
         assert ("msdnet", "msdnet-q") in own
+        assert ("s2dnas", "best-uniform") in own
     assert [job.seed for job in side_by_side.statics(settings)] == list(settings[CONFIG].seeds)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from s2dnas.artifacts import read_json, write_json
 from s2dnas.comparison.adaptive import measure_blockdrop, measure_lccl
-from s2dnas.comparison.divided import measure_naive_uniform, measure_s2dnas
+from s2dnas.comparison.divided import measure_best_uniform, measure_naive_uniform, measure_s2dnas
 from s2dnas.comparison.measured import MethodResult
 from s2dnas.comparison.method_settings import MethodSettings
 from s2dnas.comparison.multi_exit import (
@@ -24,6 +24,7 @@ Method = Callable[[Run, MethodSettings], MethodResult]
 
 METHODS: dict[str, Method] = {
     "s2dnas": measure_s2dnas,
+    "best-uniform": measure_best_uniform,
     "naive-uniform": measure_naive_uniform,
     "naive-cascade": measure_naive_cascade,
     "branchynet": measure_branchynet,
