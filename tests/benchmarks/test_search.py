@@ -1,9 +1,9 @@
 """The benchmark of the search reads what comparisons and rankings have left."""
 
 import pytest
-from search import at, gains, summary
 
 from s2dnas.comparison.record import Comparison, Control, MethodCurve
+from search import at, gains, summary
 
 
 def curve(method: str, seed: int, accuracy: float) -> MethodCurve:

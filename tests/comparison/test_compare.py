@@ -126,7 +126,16 @@ def test_every_method_is_trained_and_measured_on_the_same_splits(
     assert tables["branchynet"].num_stages == 3
     assert tables["branchynet"].labels.tolist() == tables["msdnet"].labels.tolist()
     trained = {path.parent.name for path in (tmp_path / "seed-0").glob("*/checkpoint.safetensors")}
-    others = {"best-uniform", "naive-uniform", "naive-cascade", "branchynet", "msdnet", "lccl", "blockdrop", "blockdrop-policy"}
+    others = {
+        "best-uniform",
+        "naive-uniform",
+        "naive-cascade",
+        "branchynet",
+        "msdnet",
+        "lccl",
+        "blockdrop",
+        "blockdrop-policy",
+    }
     assert trained == {"static", "control", "train", *others}
 
 

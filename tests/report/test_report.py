@@ -60,6 +60,13 @@ def document(num_points: int = 2, num_couplings: int = 3) -> dict[str, Any]:
             "rewards": [0.4, 0.6, 0.5],
             "accuracies": [0.5, 0.7, 0.6],
             "costs": [1e7, 2e7, 3e7],
+            "proposed": 12,
+            "feasible": 3,
+            "uniform_gain": 0.0123,
+            "uniform_error": 0.01,
+            "preferences": [
+                {"coupling": "c0", "middle": [0.3, 0.6], "spread": [0.1, 0.0], "chosen": [0.25, 0.75]},
+            ],
         },
         "training": {
             "epochs": 2,
@@ -212,7 +219,7 @@ def test_shortened_names_fit_and_are_printable(name: str, length: int) -> None:
 
 def test_plots_are_valid_and_deterministic_svg() -> None:
     plots = draw(content())
-    assert set(plots) == {"cost_accuracy", "exits", "plan", "indicators", "search", "training"}
+    assert set(plots) == {"cost_accuracy", "exits", "plan", "indicators", "search", "preferences", "training"}
     assert draw(content()) == plots
     for svg in plots.values():
         assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
@@ -293,6 +300,9 @@ def test_page_shows_what_a_reader_needs() -> None:
         "30.00 M macs instead of 40.00 M",
         "static, 4 epochs more",
         "cat, 0.99",
+        "Of 12 plans that were drawn, 3 kept the limits",
+        "1.23 ± 1.0 points more of the search split",
+        "a difference that chance may have made",
     ):
         assert expected in html
 
@@ -303,6 +313,7 @@ def test_hostile_names_are_text_everywhere() -> None:
     changed["operating_points"][0]["target"] = HOSTILE
     changed["plan"]["couplings"][0]["name"] = HOSTILE
     changed["plan"]["indicators"] = {HOSTILE: [1, 0, 1]}
+    changed["search"]["preferences"][0]["coupling"] = HOSTILE
     value = ReportContent.model_validate(changed)
     for svg in draw(value).values():
         ElementTree.fromstring(svg)

@@ -45,6 +45,7 @@ def compile_report(run: Run) -> None:
         "search": {
             **_search(finished, run.settings.search.strategy, run.pricing.cost.unit),
             **_comparison(read_comparison(run.folder)),
+            "preferences": _preferences(finished),
         },
         "latency": read_times(run.folder).model_dump(),
         "training": _training(finished),
@@ -165,6 +166,18 @@ def _comparison(found: UniformComparison | None) -> Content:
     compared = {} if found.chosen_is_uniform else {"uniform_gain": found.gain, "uniform_error": found.error}
     counted = {"proposed": found.proposed, "feasible": found.feasible, "chosen_is_uniform": found.chosen_is_uniform}
     return {**counted, **compared}
+
+
+def _preferences(finished: FinishedSteps) -> list[Content]:
+    """How the best tenth of the scored plans divide each coupling, beside the chosen plan."""
+    ranked = sorted(finished.entries, key=lambda entry: -entry.score.reward)
+    best = ranked[: max(1, len(ranked) // 10)]
+    found = []
+    for name, widths in finished.plan.widths.items():
+        ends = np.cumsum([entry.plan.widths[name] for entry in best], axis=1)[:, :-1] / sum(widths)
+        chosen = np.cumsum(widths)[:-1] / sum(widths)
+        found.append({"coupling": name, "middle": ends.mean(0), "spread": ends.std(0), "chosen": chosen})
+    return [{key: value if key == "coupling" else value.tolist() for key, value in row.items()} for row in found]
 
 
 def _training(finished: FinishedSteps) -> Content:

@@ -75,6 +75,18 @@ class CurvePoint(Record):
     accuracy: Fraction
 
 
+class Preference(Record):
+    """How the best tenth of the scored plans divide a coupling: where each stage but the last ends, in [0, 1].
+
+    ``middle``: the mean over these plans, ``spread``: their standard deviation, ``chosen``: in the plan that was taken.
+    """
+
+    coupling: str
+    middle: tuple[Fraction, ...]
+    spread: tuple[Amount, ...]
+    chosen: tuple[Fraction, ...]
+
+
 class SearchRecord(Record):
     """What the search did; rewards, accuracies and costs, in ``unit``, are per evaluation, in order.
 
@@ -98,6 +110,7 @@ class SearchRecord(Record):
     chosen_is_uniform: bool = False
     uniform_gain: float | None = None
     uniform_error: Amount | None = None
+    preferences: tuple[Preference, ...] = ()
 
 
 class EpochResult(Record):

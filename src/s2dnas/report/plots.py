@@ -7,6 +7,7 @@ import numpy as np
 
 from s2dnas.report.content import PointResult, ReportContent
 from s2dnas.report.plan_picture import plan_indicators, plan_widths
+from s2dnas.report.preferences import preferences_plot
 from s2dnas.report.progress import search_plot, training_plot
 from s2dnas.report.rows import point_name
 from s2dnas.report.style import (
@@ -39,6 +40,8 @@ def draw(content: ReportContent) -> dict[str, str]:
         plots["indicators"] = plan_indicators(content.plan)
     if content.search and content.search.rewards:
         plots["search"] = search_plot(content.search)
+    if content.search and content.search.preferences:
+        plots["preferences"] = preferences_plot(content.search.preferences)
     if content.training and content.training.history:
         plots["training"] = training_plot(content.training)
     return plots
