@@ -8,6 +8,7 @@ from s2dnas.search.controller import ControllerSettings, ControllerStrategy
 from s2dnas.space.plan import Plan
 from s2dnas.space.profiles import uniform_plans
 from s2dnas.space.space import Concat, SearchSpace, Split
+from scored import rewarded
 
 SPACE = SearchSpace(3, tuple(d for k in range(12) for d in (Split(f"split{k}", (2,) * 8), Concat(f"concat{k}"))))
 
@@ -30,7 +31,7 @@ def found(strategy: AnchoredStrategy | ControllerStrategy, best: Plan, batches: 
     for _ in range(batches):
         plans = strategy.ask(10)
         scores += (new := [agreement(plan, best) for plan in plans])
-        strategy.tell(plans, new)
+        strategy.tell(plans, rewarded(new))
     return scores
 
 
@@ -38,7 +39,7 @@ def test_all_uniform_plans_come_first() -> None:
     strategy, plans = AnchoredStrategy(SPACE, 0), list[Plan]()
     while len(plans) < len(uniform_plans(SPACE)):
         plans += (asked := strategy.ask(10))
-        strategy.tell(asked, [0.0] * 10)
+        strategy.tell(asked, rewarded([0.0] * 10))
     assert set(uniform_plans(SPACE)) <= set(plans)
 
 
@@ -56,7 +57,7 @@ def told(strategy: AnchoredStrategy, best: Plan, count: int) -> None:
     """Ask for ``count`` plans at a time, until all uniform ones have been told; the best is worth 1, all others 0."""
     for _ in range(-(-len(uniform_plans(SPACE)) // count)):
         plans = strategy.ask(count)
-        strategy.tell(plans, [float(plan == best) for plan in plans])
+        strategy.tell(plans, rewarded(float(plan == best) for plan in plans))
 
 
 @pytest.mark.parametrize("place", [0, 11, 20])

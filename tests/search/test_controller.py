@@ -12,6 +12,7 @@ from s2dnas.search.random import RandomStrategy
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
+from scored import rewarded
 
 SPACE = SearchSpace(3, tuple(d for k in range(6) for d in (Split(f"split{k}", (2,) * 8), Concat(f"concat{k}"))))
 SEEDS = range(5)
@@ -31,7 +32,7 @@ def rewards(strategy: Strategy, best: Plan, batches: int) -> Iterator[float]:
     for _ in range(batches):
         plans = strategy.ask(10)
         found = [agreement(plan, best) for plan in plans]
-        strategy.tell(plans, found)
+        strategy.tell(plans, rewarded(found))
         yield from found
 
 
@@ -67,7 +68,7 @@ def test_rewards_count_by_their_order_and_not_by_their_scale() -> None:
     for strategy, scale in zip(strategies, (1.0, 1000.0), strict=True):
         for _ in range(5):
             plans = strategy.ask(10)
-            strategy.tell(plans, [scale * agreement(plan, hidden_plan(0)) for plan in plans])
+            strategy.tell(plans, rewarded(scale * agreement(plan, hidden_plan(0)) for plan in plans))
     assert strategies[0].ask(10) == strategies[1].ask(10)
 
 
@@ -76,7 +77,7 @@ def test_learns_from_one_plan_at_a_time() -> None:
     strategy = ControllerStrategy(space, 0)
     for _ in range(150):
         (plan,) = strategy.ask(1)
-        strategy.tell([plan], [plan.widths["a"][0] - plan.indicators["c"][0]])
+        strategy.tell([plan], rewarded([plan.widths["a"][0] - plan.indicators["c"][0]]))
     assert strategy.best_guess() == Plan(2, {"a": (4, 1)}, {"c": (False,)})
     assert len(set(strategy.ask(1000))) > 1  # the tanh keeps every option possible
 
@@ -84,7 +85,7 @@ def test_learns_from_one_plan_at_a_time() -> None:
 def test_equal_rewards_teach_nothing_but_stay_finite() -> None:
     strategy = ControllerStrategy(SPACE, 0)
     for _ in range(5):
-        strategy.tell(strategy.ask(4), [0.3] * 4)
+        strategy.tell(strategy.ask(4), rewarded([0.3] * 4))
     assert len(set(strategy.ask(20))) > 15
 
 
@@ -99,7 +100,7 @@ def test_best_guess_beats_what_is_asked_on_average_and_draws_nothing() -> None:
 def test_the_callers_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
     strategy = ControllerStrategy(SPACE, 0)
-    strategy.tell(strategy.ask(3), [0.1, 0.2, 0.3])
+    strategy.tell(strategy.ask(3), rewarded([0.1, 0.2, 0.3]))
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -92,13 +92,13 @@ def test_each_distinct_plan_is_scored_once(tmp_path: Path) -> None:
     assert len({(entry.plan, entry.score) for entry in entries}) == len(evaluator.calls) <= SMALL.size
 
 
-def test_the_strategy_is_told_the_rewards_of_whole_batches(tmp_path: Path) -> None:
-    told: list[tuple[list[Plan], list[float]]] = []
+def test_the_strategy_is_told_the_scores_of_whole_batches(tmp_path: Path) -> None:
+    told: list[tuple[list[Plan], list[Score]]] = []
     strategy = fresh("random")
-    strategy._learn = lambda plans, rewards: told.append((list(plans), list(rewards)))  # type: ignore[method-assign]
+    strategy._learn = lambda plans, scores: told.append((list(plans), list(scores)))  # type: ignore[method-assign]
     entries = search(strategy, Evaluator(), 10, 4, tmp_path / "journal.jsonl")
     assert told == [
-        ([entry.plan for entry in part], [entry.score.reward for entry in part]) for part in (entries[:4], entries[4:8])
+        ([entry.plan for entry in part], [entry.score for entry in part]) for part in (entries[:4], entries[4:8])
     ]
 
 

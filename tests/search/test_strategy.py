@@ -15,6 +15,7 @@ from s2dnas.space.costs import Cost
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
+from scored import rewarded
 
 SPACES = {
     "three stages": SearchSpace(3, (Split("a", (2,) * 6), Concat("c"), Split("b", (4, 4, 4)), Concat("d"))),
@@ -39,7 +40,7 @@ def history(strategy: Strategy, rounds: int = 4, count: int = 5) -> list[str]:
     keys = []
     for _ in range(rounds):
         plans = strategy.ask(count)
-        strategy.tell(plans, [float(sum(plan.widths["a"][:1])) for plan in plans])
+        strategy.tell(plans, rewarded(sum(plan.widths["a"][:1]) for plan in plans))
         keys += [plan.key for plan in plans]
     return keys
 
@@ -52,7 +53,7 @@ def test_asks_give_so_many_plans_of_the_space(name: str, space: SearchSpace, cou
         assert len(plans) == count
         for plan in plans:
             assert space.decode(space.encode(plan)) == plan
-        strategy.tell(plans, [0.5] * count)
+        strategy.tell(plans, rewarded([0.5] * count))
 
 
 def limits(*shares: float) -> StageLimits:
@@ -73,7 +74,7 @@ def test_every_plan_keeps_the_limits_however_few_do(name: str, shares: tuple[flo
         plans = strategy.ask(6)
         assert len(plans) == 6
         assert all((kept.cost.shares(plan)[: len(shares)] <= np.array(shares) + 1e-9).all() for plan in plans)
-        strategy.tell(plans, [0.5] * 6)
+        strategy.tell(plans, rewarded([0.5] * 6))
     assert strategy.feasible < strategy.proposed
 
 
@@ -99,12 +100,12 @@ def test_the_first_plans_do_not_depend_on_how_many_are_asked(name: str) -> None:
     assert make_strategy(name, SPACE, seed=1).ask(9)[:4] == make_strategy(name, SPACE, seed=1).ask(4)
 
 
-@pytest.mark.parametrize("rewards", [[1.0, float("nan")], [1.0, float("inf")], [1.0], [1.0, 2.0, 3.0]])
-def test_bad_rewards_are_refused_and_can_be_put_right(strategy: Strategy, rewards: list[float]) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_too_few_or_too_many_scores_are_refused_and_can_be_put_right(strategy: Strategy, count: int) -> None:
     plans = strategy.ask(2)
-    with pytest.raises(SettingsError, match="finite reward"):
-        strategy.tell(plans, rewards)
-    strategy.tell(plans, [1.0, 2.0])
+    with pytest.raises(SettingsError, match="one score each"):
+        strategy.tell(plans, rewarded([1.0] * count))
+    strategy.tell(plans, rewarded([1.0, 2.0]))
 
 
 def test_only_the_plans_of_the_last_ask_can_be_told(strategy: Strategy) -> None:
@@ -113,10 +114,10 @@ def test_only_the_plans_of_the_last_ask_can_be_told(strategy: Strategy) -> None:
     earlier, plans = strategy.ask(2), strategy.ask(2)
     for other in (earlier, plans[::-1], plans[:1]):
         with pytest.raises(SettingsError, match="last ask"):
-            strategy.tell(other, [1.0] * len(other))
-    strategy.tell(plans, [1.0, 1.0])
+            strategy.tell(other, rewarded([1.0] * len(other)))
+    strategy.tell(plans, rewarded([1.0, 1.0]))
     with pytest.raises(SettingsError, match="last ask"):
-        strategy.tell(plans, [1.0, 1.0])
+        strategy.tell(plans, rewarded([1.0, 1.0]))
 
 
 def test_asking_for_nothing_is_refused(strategy: Strategy) -> None:

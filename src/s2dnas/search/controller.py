@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2dnas.errors import SettingsError, require
+from s2dnas.search.journal import Score
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan, stage_pairs
@@ -85,8 +86,8 @@ class ControllerStrategy(Strategy):
         # Gumbel-max: the largest of log p + Gumbel noise is a sample of p.
         return self._plans(self._walk(-(-uniform.clamp(1e-9, 1 - 1e-7).log()).log()))
 
-    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
-        advantages = self._advantages(torch.tensor(rewards, dtype=torch.float64)).float()
+    def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
+        advantages = self._advantages(torch.tensor([score.reward for score in scores], dtype=torch.float64)).float()
         options = torch.tensor([_options(self.space, plan) for plan in plans])
         log_probs, prior = self._policy.replay(options)
         chosen = log_probs.gather(-1, options[..., None]).sum(dim=(1, 2))

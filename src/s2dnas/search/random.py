@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from s2dnas.search.journal import Score
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
@@ -28,5 +29,5 @@ class RandomStrategy(Strategy):
         self._seen.add(plan)
         return plan
 
-    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
-        """Nothing: random search does not look at rewards."""
+    def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
+        """Nothing: random search does not look at scores."""
