@@ -7,15 +7,16 @@ import pytest
 
 from s2dnas.arrays import FloatArray
 from s2dnas.errors import BudgetError, SettingsError
-from s2dnas.search.controller import ControllerSettings, ControllerStrategy
+from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.random import RandomStrategy
 from s2dnas.search.registry import STRATEGIES, make_strategy
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.costs import Cost
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
-from scored import rewarded
+from toy_search import rewarded
 
 SPACES = {
     "three stages": SearchSpace(3, (Split("a", (2,) * 6), Concat("c"), Split("b", (4, 4, 4)), Concat("d"))),
@@ -126,8 +127,8 @@ def test_asking_for_nothing_is_refused(strategy: Strategy) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(SettingsError, match="did you mean 'controller'"):
-        make_strategy("controler", SPACE, seed=0)
+    with pytest.raises(SettingsError, match="did you mean 'reinforce'"):
+        make_strategy("reinforc", SPACE, seed=0)
 
 
 def test_random_repeats_no_plan_before_the_space_is_exhausted() -> None:
@@ -139,7 +140,7 @@ def test_random_repeats_no_plan_before_the_space_is_exhausted() -> None:
 
 def test_settings_are_those_of_the_controller() -> None:
     settings = ControllerSettings(hidden=5, learning_rate=0.1)
-    strategy = make_strategy("controller", SPACE, 0, settings)
-    assert isinstance(strategy, ControllerStrategy)
+    strategy = make_strategy("reinforce", SPACE, 0, settings)
+    assert isinstance(strategy, ReinforceStrategy)
     assert strategy.settings == settings
-    assert history(strategy) != history(make_strategy("controller", SPACE, 0))
+    assert history(strategy) != history(make_strategy("reinforce", SPACE, 0))

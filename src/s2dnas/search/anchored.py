@@ -4,15 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from s2dnas.search.controller import ControllerSettings, ControllerStrategy
+from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.journal import Score
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.profiles import draw_around_a_profile, uniform_plans
 from s2dnas.space.space import SearchSpace
 
 
-class AnchoredStrategy(ControllerStrategy):
+class AnchoredStrategy(ReinforceStrategy):
     """First every plan that divides all couplings alike and keeps the limits, then a controller begun at the best.
 
     So a search never ends below the uniform plans, and its evaluations are spent near what works. A last batch of

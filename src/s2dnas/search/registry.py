@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from s2dnas.errors import SettingsError, nearest
 from s2dnas.search.anchored import AnchoredStrategy
-from s2dnas.search.controller import ControllerSettings, ControllerStrategy
+from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.random import RandomStrategy
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.space import SearchSpace
@@ -14,7 +15,7 @@ Factory = Callable[[SearchSpace, int, ControllerSettings | None, StageLimits | N
 
 STRATEGIES: dict[str, Factory] = {
     "anchored": AnchoredStrategy,
-    "controller": ControllerStrategy,
+    "reinforce": ReinforceStrategy,
     "random": lambda space, seed, _, limits: RandomStrategy(space, seed, limits),
 }
 
@@ -26,7 +27,7 @@ def make_strategy(
     settings: ControllerSettings | None = None,
     limits: StageLimits | None = None,
 ) -> Strategy:
-    """A fresh strategy by its name in ``STRATEGIES``; only a controller has settings.
+    """A fresh strategy by its name in ``STRATEGIES``; only the controller has settings.
 
     Raises SettingsError for an unknown name, and BudgetError if no plan keeps the limits.
     """
