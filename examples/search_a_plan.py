@@ -45,7 +45,7 @@ def main() -> None:
     evaluator = net.evaluator(train[:256], [held_out], budget=0.5)  # or any function from a plan to a Score
     with tempfile.TemporaryDirectory() as folder:  # a journal that is kept lets a killed search go on
         journal = Path(folder) / "journal.jsonl"
-        found = s2dnas.find_plan(space, evaluator, evaluations=30, strategy="controller", journal=journal)
+        found = s2dnas.find_plan(space, evaluator, evaluations=30, strategy="reinforce", journal=journal)
     shares = np.round(net.macs(found.best) / net.static_macs, 2)
     print(
         f"best of {len(found.entries)} plans: {found.score.accuracy:.1%} right, untrained; macs of the stages: {shares}"

@@ -138,6 +138,16 @@ def test_a_run_is_refused_before_it_starts(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_whose_strategy_lacks_its_library_is_refused_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lack(monkeypatch, "optuna")
+    command = ("run", "resnet20", "digits", "--out", str(tmp_path / "run"))
+    assert s2dnas(monkeypatch, *command, "search.strategy=tpe") == 1
+    assert "needs optuna, not found here: pip install 's2dnas[search]'" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_comparison_is_refused_before_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ _PARTS = {
         ("PIL", "httptools", "onnxruntime", "prometheus_client", "starlette", "uvicorn"),
     ),
     "ray": ("serving on many machines", ("onnxruntime", "ray")),
+    "search": ("the search strategy 'tpe'", ("optuna",)),
     "report": ("a report with plots", ("PIL", "jinja2", "markupsafe", "matplotlib")),
 }
 """Of each extra of pyproject.toml: the part that it is for, and the modules that it brings."""

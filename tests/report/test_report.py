@@ -56,7 +56,7 @@ def document(num_points: int = 2, num_couplings: int = 3) -> dict[str, Any]:
             "evaluations": 3,
             "seconds": 5.0,
             "shared_seconds": 9.0,
-            "strategy": "controller",
+            "strategy": "reinforce",
             "rewards": [0.4, 0.6, 0.5],
             "accuracies": [0.5, 0.7, 0.6],
             "costs": [1e7, 2e7, 3e7],

@@ -58,10 +58,10 @@ def test_killed_and_resumed_equals_uninterrupted(name: str, killed_at: int, tmp_
 @pytest.mark.parametrize("cut", [1, 30])
 def test_a_half_written_last_line_is_scored_again(cut: int, tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
-    whole = search(fresh("controller"), Evaluator(), 6, 4, journal)
+    whole = search(fresh("reinforce"), Evaluator(), 6, 4, journal)
     journal.write_bytes(journal.read_bytes()[:-cut])
     evaluator = Evaluator()
-    assert content(search(fresh("controller"), evaluator, 6, 4, journal)) == content(whole)
+    assert content(search(fresh("reinforce"), evaluator, 6, 4, journal)) == content(whole)
     assert evaluator.calls.total() == 1
 
 
@@ -74,7 +74,7 @@ def test_a_search_can_be_extended_or_read_in_part(name: str, tmp_path: Path) -> 
     assert search(fresh(name), Evaluator(killed_at=0), 5, 4, journal) == extended[:5]
 
 
-@pytest.mark.parametrize("other", [fresh("random", seed=1), fresh("controller"), fresh("random", space=SMALL)])
+@pytest.mark.parametrize("other", [fresh("random", seed=1), fresh("reinforce"), fresh("random", space=SMALL)])
 def test_a_journal_of_other_settings_is_refused_unchanged(other: Strategy, tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     search(fresh("random"), Evaluator(), 5, 4, journal)
@@ -86,19 +86,19 @@ def test_a_journal_of_other_settings_is_refused_unchanged(other: Strategy, tmp_p
 
 def test_each_distinct_plan_is_scored_once(tmp_path: Path) -> None:
     evaluator = Evaluator()
-    entries = search(fresh("controller", space=SMALL), evaluator, 12, 3, tmp_path / "journal.jsonl")
+    entries = search(fresh("reinforce", space=SMALL), evaluator, 12, 3, tmp_path / "journal.jsonl")
     assert len(entries) == len(read_journal(tmp_path / "journal.jsonl")) == 12
     assert set(evaluator.calls.values()) == {1}
     assert len({(entry.plan, entry.score) for entry in entries}) == len(evaluator.calls) <= SMALL.size
 
 
-def test_the_strategy_is_told_the_rewards_of_whole_batches(tmp_path: Path) -> None:
-    told: list[tuple[list[Plan], list[float]]] = []
+def test_the_strategy_is_told_the_scores_of_whole_batches(tmp_path: Path) -> None:
+    told: list[tuple[list[Plan], list[Score]]] = []
     strategy = fresh("random")
-    strategy._learn = lambda plans, rewards: told.append((list(plans), list(rewards)))  # type: ignore[method-assign]
+    strategy._learn = lambda plans, scores: told.append((list(plans), list(scores)))  # type: ignore[method-assign]
     entries = search(strategy, Evaluator(), 10, 4, tmp_path / "journal.jsonl")
     assert told == [
-        ([entry.plan for entry in part], [entry.score.reward for entry in part]) for part in (entries[:4], entries[4:8])
+        ([entry.plan for entry in part], [entry.score for entry in part]) for part in (entries[:4], entries[4:8])
     ]
 
 
@@ -142,8 +142,8 @@ def test_an_entry_tells_how_long_its_plan_took_and_nothing_for_a_plan_that_was_k
 
 
 def test_a_search_without_a_journal_finds_the_same(tmp_path: Path) -> None:
-    written = search(fresh("controller"), Evaluator(), 6, 4, tmp_path / "journal.jsonl")
-    assert content(search(fresh("controller"), Evaluator(), 6, 4, None)) == content(written)
+    written = search(fresh("reinforce"), Evaluator(), 6, 4, tmp_path / "journal.jsonl")
+    assert content(search(fresh("reinforce"), Evaluator(), 6, 4, None)) == content(written)
 
 
 def test_a_search_may_be_of_a_single_plan() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from s2dnas.arrays import FloatArray
 from s2dnas.errors import BudgetError
+from s2dnas.space.changes import changes
 from s2dnas.space.costs import Cost
 from s2dnas.space.limits import StageLimits, stage_limits
 from s2dnas.space.plan import Plan
@@ -53,3 +54,24 @@ def test_the_first_stage_has_to_keep_the_smallest_budget() -> None:
 def test_limits_below_the_cheapest_first_stage_name_the_nearest_plan() -> None:
     with pytest.raises(BudgetError, match=r"5\.0 % of the static units or less; the nearest has 10\.0 / 100\.0 %"):
         StageLimits(SPACE, COST, (0.05,)).known  # noqa: B018
+
+
+def test_no_single_change_of_the_most_expensive_plan_costs_more_within_the_limits() -> None:
+    weights = np.arange(1, 7)
+
+    def cost(plan: Plan) -> FloatArray:
+        first = np.array([plan.widths[f"split{k}"][0] for k in range(6)])
+        return np.array([first @ weights, 200.0 + 5 * plan.indicators["concat"][0]])
+
+    limits = StageLimits(SPACE, Cost("units", 210.0, cost), (0.45,))
+    top = limits.most_expensive
+    choices = SPACE.encode(top)
+    others = [
+        SPACE.decode([*choices[:place], choice, *choices[place + 1 :]])
+        for place, decision in enumerate(SPACE.decisions)
+        for choice in changes(decision, choices[place])
+    ]
+    assert limits.hold(top)
+    assert limits.mean_share(top) > max(map(limits.mean_share, limits.known))
+    assert all(limits.mean_share(other) <= limits.mean_share(top) for other in others if limits.hold(other))
+    assert limits.mean_share(top) == pytest.approx(sum(cost(top)) / 2 / 210)

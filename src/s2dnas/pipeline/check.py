@@ -13,12 +13,13 @@ from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.profile.table import LatencyTable
+from s2dnas.search.registry import make_strategy
 from s2dnas.space.division import pieces_in_words, search_space
 
 
 def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: LatencyTable | None) -> None:
     """Raise for a network that cannot be captured, data or latencies that do not fit, too many stages, budgets out of
-    reach.
+    reach, a strategy whose library is not installed.
     """
     if settings.augmentation != Augmentation(crop=False, flip=False):
         require_extra("data", "kornia")
@@ -38,4 +39,5 @@ def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: La
                 f"{cheapest:.1%} at least, in {pieces_in_words(settings.min_width)}; raise the budget or lower "
                 "space.min_width"
             )
-    pricing.limits(space).known  # noqa: B018  no plan that keeps them is an error now
+    # Made to be thrown away: without its library, or without a plan that keeps the limits, there is none.
+    make_strategy(settings.search.strategy, space, 0, settings.controller, pricing.limits(space))

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from s2dnas.search.controller import ControllerSettings, ControllerStrategy
+from s2dnas.search.controller import ControllerSettings
+from s2dnas.search.journal import Score
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.profiles import draw_around_a_profile, uniform_plans
 from s2dnas.space.space import SearchSpace
 
 
-class AnchoredStrategy(ControllerStrategy):
+class AnchoredStrategy(ReinforceStrategy):
     """First every plan that divides all couplings alike and keeps the limits, then a controller begun at the best.
 
     So a search never ends below the uniform plans, and its evaluations are spent near what works. A last batch of
@@ -28,7 +30,7 @@ class AnchoredStrategy(ControllerStrategy):
         super().__init__(space, seed, settings, limits)
         self._profiles = np.random.default_rng(seed)
         self._anchors = list(uniform_plans(space) if limits is None else limits.uniform)
-        self._scored: dict[Plan, float] = {}
+        self._rewards: dict[Plan, float] = {}
         self._started = False
 
     def _propose(self, count: int) -> list[Plan]:
@@ -37,11 +39,11 @@ class AnchoredStrategy(ControllerStrategy):
         taken, self._anchors = self._anchors[:count], self._anchors[count:]
         return taken + [draw_around_a_profile(self.space, self._profiles) for _ in range(count - len(taken))]
 
-    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
+    def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
         if self._started:
-            super()._learn(plans, rewards)
+            super()._learn(plans, scores)
             return
-        self._scored |= dict(zip(plans, rewards, strict=True))
+        self._rewards |= {plan: score.reward for plan, score in zip(plans, scores, strict=True)}
         if not self._anchors:
-            self.start_at(max(self._scored, key=self._scored.__getitem__))
+            self.start_at(max(self._rewards, key=self._rewards.__getitem__))
             self._started = True

@@ -49,7 +49,7 @@ def search(
             if on_entry is not None:
                 on_entry(len(entries) - 1, entries[-1])
         if len(scored) == batch:
-            strategy.tell(plans, [entry.score.reward for entry in entries[-batch:]])
+            strategy.tell(plans, [entry.score for entry in entries[-batch:]])
     return entries
 
 

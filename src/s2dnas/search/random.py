@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from s2dnas.search.journal import Score
 from s2dnas.search.strategy import Strategy
+from s2dnas.search.unseen import Unseen
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
@@ -16,17 +18,13 @@ class RandomStrategy(Strategy):
     def __init__(self, space: SearchSpace, seed: int, limits: StageLimits | None = None) -> None:
         super().__init__(space, seed, limits)
         self._rng = np.random.default_rng(seed)
-        self._seen: set[Plan] = set()
+        self._unseen = Unseen(space)
 
     def _propose(self, count: int) -> list[Plan]:
-        return [self._draw() for _ in range(count)]
+        return [self._unseen.first(self._drawn(), lambda _: self._drawn()) for _ in range(count)]
 
-    def _draw(self) -> Plan:
-        plan = self.space.sample(self._rng)
-        while plan in self._seen and len(self._seen) < self.space.size:
-            plan = self.space.sample(self._rng)
-        self._seen.add(plan)
-        return plan
+    def _drawn(self) -> Plan:
+        return self.space.sample(self._rng)
 
-    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
-        """Nothing: random search does not look at rewards."""
+    def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
+        """Nothing: random search does not look at scores."""

@@ -1,6 +1,5 @@
-"""What every search strategy is: ask it for plans, tell it their rewards. It knows neither networks nor data."""
+"""What every search strategy is: ask it for plans, tell it their scores. It knows neither networks nor data."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import final
@@ -8,6 +7,7 @@ from typing import final
 import numpy as np
 
 from s2dnas.errors import SettingsError
+from s2dnas.search.journal import Score
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace
@@ -17,11 +17,11 @@ _DRAWS = 8
 
 
 class Strategy(ABC):
-    """Chooses plans of a search space; a subclass says how to propose them and what to learn from their rewards.
+    """Chooses plans of a search space; a subclass says how to propose them and what to learn from their scores.
 
     Plans that exceed the ``limits`` are never given: they are drawn anew, and repaired where that does not help.
     ``proposed`` counts what was drawn, ``feasible`` what of it kept the limits.
-    Equal seeds and equal rewards give equal plans.
+    Equal seeds and equal scores give equal plans.
     """
 
     def __init__(self, space: SearchSpace, seed: int, limits: StageLimits | None = None) -> None:
@@ -51,27 +51,25 @@ class Strategy(ABC):
         return kept + [self.limits.repaired(plan, self._repairs) for plan in exceeding if self.limits]
 
     @final
-    def tell(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
-        """Learn from the rewards of the plans of the last ``ask``, in its order.
+    def tell(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
+        """Learn from the scores of the plans of the last ``ask``, in its order.
 
-        Raises SettingsError if these are other plans, or if the rewards are not one finite number each.
+        Raises SettingsError if these are other plans, or if there is not one score for each.
         """
         if not plans or list(plans) != self._asked:
             raise SettingsError(
-                f"rewards belong to the {len(self._asked)} plans of the last ask, in its order; "
+                f"scores belong to the {len(self._asked)} plans of the last ask, in its order; "
                 f"these are {len(plans)} other ones; tell after each ask, once"
             )
-        if len(rewards) != len(plans) or not all(map(math.isfinite, rewards)):
-            raise SettingsError(
-                f"{len(plans)} plans need one finite reward each, not {list(rewards)}; check the evaluator"
-            )
+        if len(scores) != len(plans):
+            raise SettingsError(f"{len(plans)} plans need one score each, not {len(scores)} in all; score every plan")
         self._asked = []
-        self._learn(plans, rewards)
+        self._learn(plans, scores)
 
     @abstractmethod
     def _propose(self, count: int) -> list[Plan]:
         """``count`` plans of the space; asked again, before anything is learned, for those that exceed the limits."""
 
     @abstractmethod
-    def _learn(self, plans: Sequence[Plan], rewards: Sequence[float]) -> None:
-        """Take in the finite rewards of the plans that ``_propose`` gave last."""
+    def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
+        """Take in the scores of the plans that ``ask`` gave last: some may be repaired ones of ``_propose``."""

@@ -48,6 +48,22 @@ class StageLimits:
             )
         return [nearest]
 
+    @cached_property
+    def most_expensive(self) -> Plan:
+        """A plan that keeps the limits, whose mean cost over the stages no single change raises unless it exceeds them.
+
+        Raises BudgetError, with the nearest, if no plan that keeps them is found.
+        """
+
+        def price(plan: Plan) -> float:
+            return -self.mean_share(plan) if self.hold(plan) else np.inf
+
+        return descend(self.space, price, min(self.known, key=price))
+
+    def mean_share(self, plan: Plan) -> float:
+        """What a sample costs if equally many leave at each stage, as a share of the static network's cost."""
+        return float(self.cost.shares(plan).mean())
+
     def repaired(self, plan: Plan, rng: np.random.Generator) -> Plan:
         """A plan that keeps the limits: in random order, decisions become those of a known one until it does."""
         choices = self.space.encode(plan)

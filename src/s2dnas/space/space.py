@@ -1,4 +1,4 @@
-"""The search space: every decision that makes a plan, in the order in which a controller makes them."""
+"""The search space: every decision that makes a plan, in the order of the network's layers."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,105 +1,85 @@
-"""The controller learns: it solves a toy, beats random search, and does so twice the same."""
-
-from collections.abc import Iterator
+"""Policy gradient learns: it solves a toy, beats random search, and does so twice the same."""
 
 import numpy as np
 import pytest
 import torch
 
 from s2dnas.errors import SettingsError
-from s2dnas.search.controller import ControllerSettings, ControllerStrategy
+from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.random import RandomStrategy
-from s2dnas.search.strategy import Strategy
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import Concat, SearchSpace, Split
+from toy_search import SPACE, agreement, hidden_plan, rewarded, rewards_of
 
-SPACE = SearchSpace(3, tuple(d for k in range(6) for d in (Split(f"split{k}", (2,) * 8), Concat(f"concat{k}"))))
 SEEDS = range(5)
-
-
-def hidden_plan(seed: int) -> Plan:
-    return SPACE.sample(np.random.default_rng(100 + seed))
-
-
-def agreement(plan: Plan, best: Plan) -> float:
-    """The share of the decisions that are right."""
-    pairs = zip(SPACE.encode(plan), SPACE.encode(best), strict=True)
-    return float(np.mean([mine == right for mine, right in pairs]))
-
-
-def rewards(strategy: Strategy, best: Plan, batches: int) -> Iterator[float]:
-    for _ in range(batches):
-        plans = strategy.ask(10)
-        found = [agreement(plan, best) for plan in plans]
-        strategy.tell(plans, found)
-        yield from found
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_finds_the_best_of_1e13_plans_in_2000_evaluations(seed: int) -> None:
-    assert 1.0 in rewards(ControllerStrategy(SPACE, seed), hidden_plan(seed), batches=200)
+    assert 1.0 in rewards_of(ReinforceStrategy(SPACE, seed), hidden_plan(seed), batches=200)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_is_better_than_random_after_400_evaluations(seed: int) -> None:
     ours, random = (
-        list(rewards(strategy, hidden_plan(seed), batches=40))
-        for strategy in (ControllerStrategy(SPACE, seed), RandomStrategy(SPACE, seed))
+        list(rewards_of(strategy, hidden_plan(seed), batches=40))
+        for strategy in (ReinforceStrategy(SPACE, seed), RandomStrategy(SPACE, seed))
     )
     assert max(ours) > max(random)
     assert np.mean(ours[-50:]) > 2 * np.mean(random)
 
 
 def test_learns_twice_the_same() -> None:
-    one, other = (list(rewards(ControllerStrategy(SPACE, 1), hidden_plan(1), batches=8)) for _ in range(2))
+    one, other = (list(rewards_of(ReinforceStrategy(SPACE, 1), hidden_plan(1), batches=8)) for _ in range(2))
     assert one == other
 
 
 def test_what_it_learns_depends_on_the_rewards() -> None:
-    one, other = ControllerStrategy(SPACE, 1), ControllerStrategy(SPACE, 1)
-    list(rewards(one, hidden_plan(1), batches=8))
-    list(rewards(other, hidden_plan(2), batches=8))
+    one, other = ReinforceStrategy(SPACE, 1), ReinforceStrategy(SPACE, 1)
+    list(rewards_of(one, hidden_plan(1), batches=8))
+    list(rewards_of(other, hidden_plan(2), batches=8))
     assert one.ask(10) != other.ask(10)
 
 
 def test_rewards_count_by_their_order_and_not_by_their_scale() -> None:
-    strategies = [ControllerStrategy(SPACE, 1) for _ in range(2)]
+    strategies = [ReinforceStrategy(SPACE, 1) for _ in range(2)]
     for strategy, scale in zip(strategies, (1.0, 1000.0), strict=True):
         for _ in range(5):
             plans = strategy.ask(10)
-            strategy.tell(plans, [scale * agreement(plan, hidden_plan(0)) for plan in plans])
+            strategy.tell(plans, rewarded(scale * agreement(SPACE, plan, hidden_plan(0)) for plan in plans))
     assert strategies[0].ask(10) == strategies[1].ask(10)
 
 
 def test_learns_from_one_plan_at_a_time() -> None:
     space = SearchSpace(2, (Split("a", (1,) * 5), Concat("c")))
-    strategy = ControllerStrategy(space, 0)
+    strategy = ReinforceStrategy(space, 0)
     for _ in range(150):
         (plan,) = strategy.ask(1)
-        strategy.tell([plan], [plan.widths["a"][0] - plan.indicators["c"][0]])
+        strategy.tell([plan], rewarded([plan.widths["a"][0] - plan.indicators["c"][0]]))
     assert strategy.best_guess() == Plan(2, {"a": (4, 1)}, {"c": (False,)})
     assert len(set(strategy.ask(1000))) > 1  # the tanh keeps every option possible
 
 
 def test_equal_rewards_teach_nothing_but_stay_finite() -> None:
-    strategy = ControllerStrategy(SPACE, 0)
+    strategy = ReinforceStrategy(SPACE, 0)
     for _ in range(5):
-        strategy.tell(strategy.ask(4), [0.3] * 4)
+        strategy.tell(strategy.ask(4), rewarded([0.3] * 4))
     assert len(set(strategy.ask(20))) > 15
 
 
 def test_best_guess_beats_what_is_asked_on_average_and_draws_nothing() -> None:
-    strategy, best = ControllerStrategy(SPACE, 0), hidden_plan(0)
-    last = list(rewards(strategy, best, batches=60))[-100:]
+    strategy, best = ReinforceStrategy(SPACE, 0), hidden_plan(0)
+    last = list(rewards_of(strategy, best, batches=60))[-100:]
     guess = strategy.best_guess()
     assert strategy.best_guess() == guess
-    assert agreement(guess, best) > np.mean(last)
+    assert agreement(SPACE, guess, best) > np.mean(last)
 
 
 def test_the_callers_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
-    strategy = ControllerStrategy(SPACE, 0)
-    strategy.tell(strategy.ask(3), [0.1, 0.2, 0.3])
+    strategy = ReinforceStrategy(SPACE, 0)
+    strategy.tell(strategy.ask(3), rewarded([0.1, 0.2, 0.3]))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -122,4 +102,4 @@ def test_settings_out_of_range_are_refused_by_name(fault: dict[str, float]) -> N
 @pytest.mark.parametrize("space", [SearchSpace(3, ()), SearchSpace(1, (Split("a", (1, 1)), Concat("c")))])
 def test_a_space_without_decisions_is_refused(space: SearchSpace) -> None:
     with pytest.raises(SettingsError, match="nothing to decide"):
-        ControllerStrategy(space, 0)
+        ReinforceStrategy(space, 0)
