@@ -68,8 +68,8 @@ def share(bundle: Bundle, image: np.ndarray, limits: tuple[float, ...], rounds: 
     assert bundle.manifest.static is not None
     assert bundle.manifest.single is not None
     static, single = (engine.load(bundle.graph(file)) for file in (bundle.manifest.static, bundle.manifest.single))
-    fed = {IMAGE: engine.native(image)}
-    limited = {**fed, LIMITS: engine.native(np.array(limits))}
+    fed = {IMAGE: image}
+    limited = {**fed, LIMITS: np.array(limits)}
     ways = {
         "static": lambda: static.run(fed),
         "single": lambda: single.run(limited),
