@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from s2dnas.errors import SettingsError
 from s2dnas.extras import MissingExtraError
 from s2dnas.pipeline import workers
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.search import plan_evaluator
+from s2dnas.pipeline.search import untrained_evaluator
+from s2dnas.pipeline.settings import load_settings
 from s2dnas.pipeline.steps import do
 from s2dnas.pipeline.workers import RunEvaluator, worker_threads
 from s2dnas.search.executors import EvaluatorFactory
@@ -110,7 +112,7 @@ def test_a_worker_has_its_threads_before_it_computes(searched: Run, monkeypatch:
 
     def make(run: Run) -> Any:
         seen.append((run.folder.path, torch.get_num_threads()))
-        return plan_evaluator(run)
+        return untrained_evaluator(run)
 
     monkeypatch.chdir(searched.folder.path)
     try:
@@ -118,6 +120,13 @@ def test_a_worker_has_its_threads_before_it_computes(searched: Run, monkeypatch:
     finally:
         torch.set_num_threads(own)
     assert seen == [(Path(searched.folder.path.name), own + 1)]
+
+
+@pytest.mark.parametrize("weights", ["none", "predicted"])
+@pytest.mark.parametrize("setting", ["workers=2", "executor=ray"])
+def test_workers_are_refused_for_plans_that_are_scored_in_one_process(weights: str, setting: str) -> None:
+    with pytest.raises(SettingsError, match=f"search.weights are '{weights}': .* take weights of reconstructed or"):
+        load_settings(None, [f"search.weights={weights}", f"search.{setting}"])
 
 
 def test_a_run_on_ray_is_refused_before_it_starts_where_ray_is_missing(

@@ -1,13 +1,12 @@
 """Who scores plans, how many do, and which of them die changes nothing in what a search finds."""
 
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from threading import Lock
+from threading import Barrier, Event, Lock
 
 import pytest
 
@@ -17,6 +16,7 @@ from s2dnas.search.executors import PlanExecutor, Pooled, TimedScore, timed
 from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.loop import search
 from s2dnas.search.registry import make_strategy
+from s2dnas.search.strategy import Strategy
 from s2dnas.space.plan import Plan
 from s2dnas.space.space import SearchSpace, Split
 from scored_elsewhere import SPACE, score_of
@@ -31,7 +31,7 @@ class DiedError(Exception):
 class Threads:
     """Hires workers that are threads; ``grief`` is called with what they do, and raises what happens to them."""
 
-    def __init__(self, grief: Callable[[Plan | None], None] = lambda _: None) -> None:
+    def __init__(self, grief: Callable[[Plan | None], object] = lambda _: None) -> None:
         self.grief, self.lock = grief, Lock()
         self.hired, self.stopped, self.calls = 0, 0, Counter[Plan]()
 
@@ -64,10 +64,14 @@ class _Thread(Worker):
         self.pool.shutdown()
 
 
+def fresh(space: SearchSpace = SPACE) -> Strategy:
+    return make_strategy("controller", space, seed=0)
+
+
 def found(
     evaluator: PlanExecutor | Callable[[Plan], Score], journal: Path | None, evaluations: int = 11
 ) -> list[Entry]:
-    return search(make_strategy("controller", SPACE, seed=0), evaluator, evaluations, 4, journal)
+    return search(fresh(), evaluator, evaluations, 4, journal)
 
 
 def content(entries: list[Entry]) -> list[tuple[Plan, Score]]:
@@ -79,12 +83,11 @@ EXPECTED = content(found(score_of, None))
 
 @pytest.mark.parametrize("size", [1, 2, 7])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_search_finds_the_same_whoever_is_slow_and_whoever_dies(size: int, seed: int, tmp_path: Path) -> None:
+def test_a_search_finds_the_same_whoever_dies(size: int, seed: int, tmp_path: Path) -> None:
     chance, number, deaths = random.Random(seed), count(), list[Plan | None]()
     fatal = set(chance.sample(range(12), 4))
 
     def grief(plan: Plan | None) -> None:
-        time.sleep(chance.random() / 500)
         if next(number) in fatal:
             deaths.append(plan)
             raise DiedError
@@ -99,28 +102,29 @@ def test_a_search_finds_the_same_whoever_is_slow_and_whoever_dies(size: int, see
 
 
 def test_the_plans_of_a_batch_are_scored_at_the_same_time() -> None:
-    at_once, most = 0, 0
+    together = Barrier(4)
+    with Crew(Threads(lambda plan: plan and together.wait(timeout=20)), 4) as crew:
+        assert content(found(crew, None, 4)) == EXPECTED[:4]
+
+
+def test_scores_that_come_in_reverse_order_are_handed_on_in_order() -> None:
+    plans = [plan for plan, _ in EXPECTED[:4]]
+    scored = {plan: Event() for plan in plans}
 
     def grief(plan: Plan | None) -> None:
-        nonlocal at_once, most
         if plan is not None:
-            with threads.lock:
-                at_once += 1
-                most = max(most, at_once)
-            time.sleep(0.05)
-            with threads.lock:
-                at_once -= 1
+            later = plans[plans.index(plan) + 1 :][:1]
+            assert all(scored[each].wait(timeout=20) for each in later)
+            scored[plan].set()
 
-    threads = Threads(grief)
-    with Crew(threads, 4) as crew:
-        found(crew, None, 4)
-    assert most == 4
+    with Crew(Threads(grief), 4) as crew:
+        assert [found.score for found in crew.map(plans)] == [score for _, score in EXPECTED[:4]]
 
 
 def test_each_distinct_plan_is_scored_once_also_within_a_batch() -> None:
     threads = Threads()
     with Crew(threads, 3) as crew:
-        entries = search(make_strategy("controller", FEW, seed=0), crew, 40, 20, None)
+        entries = search(fresh(FEW), crew, 40, 20, None)
     assert set(threads.calls.values()) == {1}
     assert {entry.plan for entry in entries} == set(threads.calls)
     assert sum(entry.seconds > 0 for entry in entries) == len(threads.calls) < 20
@@ -143,34 +147,31 @@ def test_what_an_evaluator_raises_comes_in_its_place_and_as_it_was(size: int, tm
 
 
 def test_a_prefix_is_written_while_later_plans_are_scored(tmp_path: Path) -> None:
-    journal, slow = tmp_path / "journal.jsonl", EXPECTED[3][0]
-    written = -1
+    written, last = Event(), EXPECTED[3][0]
 
     def grief(plan: Plan | None) -> None:
-        nonlocal written
-        if plan == slow:
-            until = time.monotonic() + 10
-            while (written := len(journal.read_text().splitlines()) if journal.exists() else 0) < 3:
-                assert time.monotonic() < until
-                time.sleep(0.001)
+        assert plan != last or written.wait(timeout=20)
+
+    def on_entry(_: int, __: Entry) -> None:
+        if len(read_journal(tmp_path / "journal.jsonl")) == 3:
+            written.set()
 
     with Crew(Threads(grief), 4) as crew:
-        found(crew, journal, 4)
-    assert written == 3
+        search(fresh(), crew, 4, 4, tmp_path / "journal.jsonl", on_entry)
 
 
 def test_a_worker_that_is_not_ready_holds_nothing_up() -> None:
-    done = False
+    room = Event()
 
     def grief(plan: Plan | None) -> None:
         if plan is None and threads.hired == 2:
-            while not done:
-                time.sleep(0.001)
+            room.wait(timeout=20)
 
     threads = Threads(grief)
     with Crew(threads, 2) as crew:
         entries = found(crew, None)
-        done = True
+        assert not room.is_set()
+        room.set()
     assert content(entries) == EXPECTED
 
 

@@ -65,7 +65,7 @@ def _untrained(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComp
 
 
 def untrained_evaluator(run: Run) -> PlanEvaluator:
-    """Scores plans as a worker does, with weights that were not trained for each: a shared network's are found trained."""
+    """What scores plans in a worker: a shared network, where there is one, has been trained before."""
     return Judge(run).evaluator(_networks(run))
 
 
