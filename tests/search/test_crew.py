@@ -65,7 +65,7 @@ class _Thread(Worker):
 
 
 def fresh(space: SearchSpace = SPACE) -> Strategy:
-    return make_strategy("controller", space, seed=0)
+    return make_strategy("reinforce", space, seed=0)
 
 
 def found(

@@ -50,9 +50,7 @@ def run_executor(run: Run, evaluate: PlanEvaluator, make: MakeEvaluator) -> Iter
         yield InProcess(evaluate)
         return
     factory = RunEvaluator(make, str(run.folder.path.resolve()), os.getcwd(), worker_threads(run))
-    _log.info(
-        "plans are scored by %d workers (%s), of %d threads", settings.workers, settings.executor, factory.threads
-    )
+    _log.info("%d workers (%s) score plans, threads each: %d", settings.workers, settings.executor, factory.threads)
     if settings.executor == "process":
         with process_crew(factory, settings.workers) as crew:
             yield crew
