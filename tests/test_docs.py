@@ -83,6 +83,17 @@ def test_capacity_is_quoted_as_it_is() -> None:
     assert all(table in page for table in found)
 
 
+def test_the_cost_of_a_search_is_computed_from_what_was_measured() -> None:
+    found = json.loads((ROOT / "results" / "resnet20-cifar10-jpeg" / "report.json").read_text())
+    page, seconds, evaluations = (ROOT / "docs" / "scaling.md").read_text(), found["seconds"], 400
+    assert found["search"]["evaluations"] == evaluations
+    each, rest = seconds["search"] / evaluations, sum(seconds[step] for step in ("static", "shared", "train"))
+    assert f"t = {each:.2f} s; static {seconds['static']:.0f} s, shared {seconds['shared']:.0f} s" in page
+    for workers in (1, 2, 5, 10):
+        spent = evaluations / 10 * (10 // workers) * each
+        assert f"| {workers} | {spent:.0f} | {rest + spent:.0f} |" in page
+
+
 def test_bundles_of_whole_networks_are_quoted_as_they_are() -> None:
     rows = read_json(ROOT / "results" / "zoo-bundles.json", "zoo_bundles")["rows"]
     page = (ROOT / "docs" / "deployment.md").read_text()

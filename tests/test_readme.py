@@ -69,3 +69,9 @@ def test_the_examples_of_the_page_on_deployment_run(tmp_path: Path, monkeypatch:
     assert names["stage"].tolist() == sure.stages.tolist()
     assert names["label"].tolist() == sure.labels.tolist()
     assert names["index"] == sure.stages[0]
+
+
+def test_the_example_of_the_scaling_page_finds_what_one_thread_finds() -> None:
+    names = run(examples("docs/scaling.md"), "docs/scaling.md")
+    alone = names["s2dnas"].find_plan(names["net"].space(num_stages=2), names["evaluate"], evaluations=8, batch=4)
+    assert (alone.best, alone.score) == (names["found"].best, names["found"].score)

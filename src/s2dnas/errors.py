@@ -39,6 +39,10 @@ class TrainingError(S2dnasError):
     """Training diverged; the last good checkpoint is kept."""
 
 
+class WorkerError(S2dnasError):
+    """Workers that score plans died; what was scored is kept."""
+
+
 def require(settings: object, rules: Mapping[str, tuple[bool, str]]) -> None:
     """Raise SettingsError that names every attribute of ``settings`` whose rule, ``(holds, in words)``, is broken."""
     faults = [f"{name} must be {rule}, not {getattr(settings, name)}" for name, (ok, rule) in rules.items() if not ok]

@@ -14,7 +14,7 @@ _PARTS = {
         "serving a bundle",
         ("PIL", "httptools", "onnxruntime", "prometheus_client", "starlette", "uvicorn"),
     ),
-    "ray": ("serving on many machines", ("onnxruntime", "ray")),
+    "ray": ("work on many machines", ("onnxruntime", "ray")),
     "search": ("the search strategy 'tpe'", ("optuna",)),
     "report": ("a report with plots", ("PIL", "jinja2", "markupsafe", "matplotlib")),
 }

@@ -134,7 +134,7 @@ def test_an_entry_tells_how_long_its_plan_took_and_nothing_for_a_plan_that_was_k
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([10.0, 12.5, 20.0, 21.0])
-    monkeypatch.setattr("s2dnas.search.loop.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("s2dnas.search.executors.time.perf_counter", lambda: next(clock))
     entries = search(fresh("random", space=SMALL), Evaluator(), 4, 4, tmp_path / "journal.jsonl")
     assert SMALL.size == 2
     assert [entry.seconds for entry in entries] == [2.5, 1.0, 0.0, 0.0]

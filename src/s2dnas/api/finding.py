@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2dnas.search.executors import PlanEvaluator, PlanExecutor
 from s2dnas.search.journal import Entry, Score
 from s2dnas.search.loop import best_entry, search
 from s2dnas.search.registry import make_strategy
@@ -31,7 +32,7 @@ class SearchResult:
 
 def find_plan(
     space: SearchSpace,
-    evaluator: Callable[[Plan], Score],
+    evaluator: PlanEvaluator | PlanExecutor,
     *,
     evaluations: int = 200,
     batch: int = 10,
@@ -44,11 +45,11 @@ def find_plan(
     """Search a space for the plan of the highest reward, ``batch`` plans at a time.
 
     A strategy of ``search.registry.STRATEGIES`` chooses, among plans that keep the ``limits`` (``net.limits``);
-    ``evaluator`` is any function from a plan to its Score. With a ``journal``, a search that was killed goes on where
-    it stopped, and more evaluations extend it. ``on_entry`` is called with the index and the entry of each plan that
-    was scored. Equal seeds give equal searches.
+    ``evaluator`` is any function from a plan to its Score, or workers that score several at a time (docs/scaling.md).
+    With a ``journal``, a search that was killed goes on where it stopped, and more evaluations extend it. ``on_entry``
+    is called with the index and the entry of each plan that was scored. Equal seeds give equal searches.
     Raises SettingsError for an unknown strategy, BudgetError if no plan keeps the limits, and ArtifactError if the
-    journal belongs to another search.
+    journal belongs to another search, and WorkerError if workers die, and others in their place.
     """
     chosen = make_strategy(strategy, space, seed, limits=limits)
     path = None if journal is None else Path(journal)

@@ -23,6 +23,8 @@ def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: La
     """
     if settings.augmentation != Augmentation(crop=False, flip=False):
         require_extra("data", "kornia")
+    if settings.search.executor == "ray":
+        require_extra("ray", "ray")
     stages = settings.space.num_stages
     settings.loss.per_stage(stages)
     graph = analyse_channels(trace(statics.new(), torch.zeros(1, *feed.image_shape)))

@@ -13,7 +13,9 @@ from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.training import train_shared
 from s2dnas.pipeline.trials import Trials, trial_seconds
 from s2dnas.pipeline.uniform import UniformComparison, compared
+from s2dnas.pipeline.workers import run_executor
 from s2dnas.search.evaluators import AnswersOf
+from s2dnas.search.executors import PlanEvaluator, PlanExecutor
 from s2dnas.search.finalists import finalists
 from s2dnas.search.journal import Entry, Score, read_journal
 from s2dnas.search.ladder import Ladder
@@ -50,13 +52,21 @@ def _untrained(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComp
     network_of = _networks(run)
     alone = run.settings.search.weights == "none"
     evaluate = Ladder(run.pricing.limits(run.study.space)) if alone else judge.evaluator(network_of)
-    entries = loop("journal.jsonl", run.settings.search.evaluations, evaluate)
+    with run_executor(run, evaluate, untrained_evaluator) as executor:
+        entries = loop("journal.jsonl", run.settings.search.evaluations, executor)
+        known = {entry.plan: entry.score for entry in entries}
+        missing = [plan for plan in loop.limits.uniform if plan not in known]
+        known |= {plan: found.score for plan, found in zip(missing, executor.map(missing), strict=True)}
     firsts = [float(run.pricing.cost.shares(entry.plan)[0]) for entry in entries]
     best = [entry.plan for entry in finalists(entries, firsts, run.settings.search.finalists)]
     plan = best[0] if len(best) == 1 else Trials(run, judge).best(best)
-    known = {entry.plan: entry.score for entry in entries}
-    uniform = {each: known.get(each) or evaluate(each) for each in loop.limits.uniform}
+    uniform = {each: known[each] for each in loop.limits.uniform}
     return plan, loop.compared(judge, plan, uniform, judge.answers(network_of))
+
+
+def untrained_evaluator(run: Run) -> PlanEvaluator:
+    """What scores plans in a worker: a shared network, where there is one, has been trained before."""
+    return Judge(run).evaluator(_networks(run))
 
 
 def _predicted(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComparison]:
@@ -86,7 +96,7 @@ class _Loop:
         self.limits = run.pricing.limits(run.study.space)
         self._proposed, self._feasible = 0, 0
 
-    def __call__(self, journal: str, evaluations: int, evaluate: Callable[[Plan], Score]) -> list[Entry]:
+    def __call__(self, journal: str, evaluations: int, evaluate: PlanEvaluator | PlanExecutor) -> list[Entry]:
         """The entries of a search."""
         run, settings = self._run, self._run.settings.search
         seed = run.seeds.of("search")

@@ -59,6 +59,8 @@ class SearchSettings(Section):
     in each of ``rounds`` as many as are ``promising``. ``images`` and ``norm_images`` per evaluation.
     ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
     ``trial``, half of them for twice as long, and so on, and the best of them is taken; 1: the best one as scored.
+    ``workers`` score so many plans at a time: processes of this machine or actors of Ray (``executor``); 1 process is
+    this one. ``threads`` of the CPU for each; None: an equal share of those of this process.
     """
 
     strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
@@ -76,6 +78,9 @@ class SearchSettings(Section):
     promising: Positive = 4
     finalists: Positive = 1
     trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
+    executor: Literal["process", "ray"] = "process"
+    workers: Positive = 1
+    threads: Positive | None = None
 
 
 class ExitSettings(Section):
@@ -181,6 +186,12 @@ class Settings(Section):
             )
         if len(limits := self.search.stage_limits) > (stages := self.space.num_stages):
             raise ValueError(f"search.stage_limits are {limits} for {stages} stages; give one per stage at most")
+        alone = (self.search.executor, self.search.workers) == ("process", 1)
+        if not alone and self.search.weights not in (shareable := ("reconstructed", "shared")):
+            raise ValueError(
+                f"search.weights are {self.search.weights!r}: such plans are scored in this process alone; leave "
+                f"search.workers and search.executor out, or take weights of {' or '.join(shareable)}"
+            )
         if self.start == "reconstructed" and self.fade:
             raise ValueError("fade needs the weights that a plan forbids; start 'reconstructed' has none: set fade=0")
         return self

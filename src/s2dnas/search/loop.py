@@ -1,12 +1,12 @@
 """The one search loop: ask a strategy for plans, score them, write them down, tell the strategy."""
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from s2dnas.errors import ArtifactError, SettingsError
-from s2dnas.search.journal import Entry, Score, read_journal, write_entry
+from s2dnas.search.executors import InProcess, PlanEvaluator, PlanExecutor
+from s2dnas.search.journal import Entry, read_journal, write_entry
 from s2dnas.search.strategy import Strategy
 from s2dnas.space.plan import Plan
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 def search(
     strategy: Strategy,
-    evaluator: Callable[[Plan], Score],
+    evaluator: PlanEvaluator | PlanExecutor,
     evaluations: int,
     batch: int,
     journal: Path | None,
@@ -25,7 +25,8 @@ def search(
 
     Entries that the journal, if there is one, already holds are told to the strategy instead of being scored again, so
     a search that was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends
-    it. Each distinct plan is scored once. ``on_entry`` gets the index and the entry of every plan scored anew.
+    it. Each distinct plan is scored once, in this process, or by the workers of an executor; what is found does not
+    depend on their number. ``on_entry`` gets the index and the entry of every plan scored anew.
 
     Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
     this strategy would not have chosen.
@@ -34,20 +35,21 @@ def search(
         raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
     recorded = [] if journal is None else read_journal(journal)
     _log.info("%d of %d plans are in the journal already", min(len(recorded), evaluations), evaluations)
+    executor = evaluator if isinstance(evaluator, PlanExecutor) else InProcess(evaluator)
     entries: list[Entry] = []
     while len(entries) < evaluations:
         # Always a whole batch, even if only part of it is scored: what is asked must not depend on `evaluations`.
         plans = strategy.ask(batch)
         scored = plans[: evaluations - len(entries)]
-        for plan in scored:
-            if len(entries) < len(recorded):
-                entries.append(_replayed(recorded[len(entries)], plan, len(entries), journal))
-                continue
-            entries.append(_evaluated(plan, evaluator, entries))
+        replayed = recorded[len(entries) :][: len(scored)]
+        for entry, plan in zip(replayed, scored, strict=False):
+            entries.append(_replayed(entry, plan, len(entries), journal))
+        for entry in _evaluated(scored[len(replayed) :], executor, entries):
+            entries.append(entry)
             if journal is not None:
-                write_entry(journal, entries[-1])
+                write_entry(journal, entry)
             if on_entry is not None:
-                on_entry(len(entries) - 1, entries[-1])
+                on_entry(len(entries) - 1, entry)
         if len(scored) == batch:
             strategy.tell(plans, [entry.score for entry in entries[-batch:]])
     return entries
@@ -69,10 +71,14 @@ def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Ent
     return entry
 
 
-def _evaluated(plan: Plan, evaluator: Callable[[Plan], Score], entries: Sequence[Entry]) -> Entry:
-    for entry in entries:
-        if entry.plan == plan:
-            return Entry(plan, entry.score, seconds=0.0)
-    start = time.perf_counter()
-    score = evaluator(plan)
-    return Entry(plan, score, time.perf_counter() - start)
+def _evaluated(plans: Sequence[Plan], executor: PlanExecutor, before: Sequence[Entry]) -> Iterator[Entry]:
+    """An entry per plan, in order; those among the entries ``before``, or further up, are not scored again."""
+    known = {entry.plan: entry.score for entry in before}
+    scores = executor.map([plan for plan in dict.fromkeys(plans) if plan not in known])
+    for plan in plans:
+        if plan in known:
+            yield Entry(plan, known[plan], seconds=0.0)
+        else:
+            found = next(scores)
+            known[plan] = found.score
+            yield Entry(plan, found.score, found.seconds)
