@@ -32,6 +32,17 @@ def test_a_process_that_is_killed_costs_one_evaluation(tmp_path: Path) -> None:
     assert len(factory.processes() - {os.getpid()}) >= 2
 
 
+def test_a_process_that_is_killed_while_it_has_nothing_to_do_costs_nothing(tmp_path: Path) -> None:
+    factory = Noted(tmp_path)
+    with process_crew(factory, 1) as crew:
+        list(crew.map(PLANS[:3]))
+        (process,) = factory.processes()
+        os.kill(process, signal.SIGKILL)
+        assert [found.score for found in crew.map(PLANS[3:])] == SCORES[3:]
+    assert set(factory.calls().values()) == {1}
+    assert len(factory.processes()) == 2
+
+
 def test_a_plan_that_kills_every_process_ends_the_search(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     factory = Killed(tmp_path, PLANS[2].key, times=2)
@@ -91,10 +102,10 @@ def test_processes_end_with_the_one_that_they_work_for(sent: signal.Signals, tmp
         assert driver.poll() is None
         time.sleep(0.02)
     driver.send_signal(sent)
-    _, said = driver.communicate(timeout=20)
+    _, said = driver.communicate(timeout=60)
     assert driver.returncode == -sent
     assert ("KeyboardInterrupt" in said) == (sent == signal.SIGINT)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while any(map(alive, factory.processes())):
         assert time.monotonic() < until
         time.sleep(0.02)
