@@ -55,10 +55,12 @@ def fit(
     compute: Compute,
     checkpoint: Path | None,
     seed: int,
+    until: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
+    ``until``: stop when so many epochs of the recipe are done, to go on another time; None: all of them.
     The checkpoint, if there is to be one, is written after every epoch (for no epochs, at once), and every epoch draws
     from a generator of its own, so a training that was killed and resumed ends as one that was not. Raises
     TrainingError when the loss or a parameter is not finite; the last good checkpoint stays.
@@ -72,7 +74,7 @@ def fit(
     if not recipe.epochs and not history:
         state.save(history)
     run = _Training(task, recipe, compute, compute.scaler(), optimizer, average, on_progress)
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in range(len(history), recipe.epochs if until is None else min(until, recipe.epochs)):
         start = time.perf_counter()
         loss, images = run.epoch(epoch, _epoch_seed(seed, epoch))
         seconds = time.perf_counter() - start
