@@ -179,9 +179,7 @@ def test_killed_and_resumed_ends_as_uninterrupted(
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, average=0.9)], ids=["last", "average"])
-def test_a_training_in_parts_ends_as_one_in_one_go(
-    recipe: Recipe, toy: Toy, compute: Compute, tmp_path: Path
-) -> None:
+def test_a_training_in_parts_ends_as_one_in_one_go(recipe: Recipe, toy: Toy, compute: Compute, tmp_path: Path) -> None:
     """The learning rate spans all epochs, whatever part of them is done at a time."""
     parts = another(toy)
     expected = fit(toy.task(), recipe, compute=compute, checkpoint=tmp_path / "whole", seed=5)

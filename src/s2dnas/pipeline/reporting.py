@@ -43,7 +43,7 @@ def compile_report(run: Run) -> None:
         ],
         **_dynamic(run, finished),
         "search": {
-            **_search(finished, run.settings.search.strategy, run.pricing.cost.unit),
+            **_search(finished, run.settings.search.chosen_strategy, run.pricing.cost.unit),
             **_comparison(read_comparison(run.folder)),
             "preferences": _preferences(finished),
         },
