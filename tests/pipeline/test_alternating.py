@@ -17,9 +17,9 @@ from s2dnas.pipeline import candidates
 from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.steps import do
-from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.search.evaluators import Objective
 from s2dnas.search.journal import Score
+from s2dnas.search.reinforce import ReinforceStrategy
 from s2dnas.space.plan import Plan
 from s2dnas.training.checkpoint import read_history
 from searching import (
