@@ -70,3 +70,9 @@ def test_turns_are_those_of_an_alternating_search():
     alternating = ["search.weights=alternating", "shared.epochs=4", "search.evaluations=80", "start=shared"]
     assert load_settings(None, alternating).turn_starts == (0, 20, 40, 60)
     assert load_settings(None, [*alternating, "search.weights=shared", "search.evaluations=7"]).turn_starts == (0,)
+
+
+@pytest.mark.parametrize("weights", ["alternating", "train"])
+def test_workers_are_refused_where_weights_are_trained_on_the_way(weights):
+    with pytest.raises(SettingsError, match=f"search.weights are '{weights}': such plans are scored in this process"):
+        load_settings(None, [f"search.weights={weights}", "search.workers=2"])

@@ -87,7 +87,7 @@ class EachTrained(PlanExecutor):
 
     def _scored(self, plan: Plan) -> TimedScore:
         self._trials.forget_weights_but_of(plan)
-        self._trials.score(plan)
+        self._trials.table(plan, self._trials.run.settings.search.trial.epochs)
         return timed(self._trials.score, plan)
 
 

@@ -27,17 +27,15 @@ def search(
 
     Entries that the journal, if there is one, already holds are told to the strategy instead of being scored again, so
     a search that was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends
-    it. Each distinct plan is scored once, in this process, or by the workers of an executor; what is found does not
-    depend on their number. Where there are several ``turns``, it is scored once in each.
-    ``on_entry`` gets the index and the entry of every plan scored anew.
+    it. Each distinct plan is scored once, or once in each of several ``turns``: in this process, or by the workers of
+    an executor; their number changes nothing. ``on_entry`` gets index and entry of every plan scored anew.
 
     Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
     this strategy would not have chosen.
     """
     if min(evaluations, batch) < 1:
         raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
-    recorded = [] if journal is None else read_journal(journal)
-    _log.info("%d of %d plans are in the journal already", min(len(recorded), evaluations), evaluations)
+    recorded = _recorded(journal, evaluations)
     executor = evaluator if isinstance(evaluator, PlanExecutor) else InProcess(evaluator)
     entries: list[Entry] = []
     while len(entries) < evaluations:
@@ -63,6 +61,12 @@ def best_entry(entries: Sequence[Entry]) -> Entry:
     if not entries:
         raise SettingsError("no plan has been scored yet; search before taking the best")
     return max(entries, key=lambda entry: entry.score.reward)
+
+
+def _recorded(journal: Path | None, evaluations: int) -> list[Entry]:
+    found = [] if journal is None else read_journal(journal)
+    _log.info("%d of %d plans are in the journal already", min(len(found), evaluations), evaluations)
+    return found
 
 
 def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Entry:
