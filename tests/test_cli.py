@@ -274,7 +274,7 @@ def test_copies_that_a_network_cannot_have_are_refused_before_work_starts(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["start=shared"], "no shared network is trained for search.weights=reconstructed"),
+        (["start=shared"], "search.weights is 'reconstructed': no shared network is trained"),
         (["fade=0.5"], "has none: set fade=0"),
         (["search.stage_limits=[0.1,0.2,0.3,0.4]"], "for 3 stages; give one per stage"),
     ],

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import re
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,11 +18,13 @@ from pydantic import ValidationError
 
 from s2dnas.errors import ArtifactError, DataError
 from s2dnas.report.console import summary_table
-from s2dnas.report.content import ReportContent
+from s2dnas.report.content import ReportContent, SearchRecord
 from s2dnas.report.html import render
 from s2dnas.report.images import Gallery, tiles
 from s2dnas.report.plots import draw
+from s2dnas.report.progress import search_plot
 from s2dnas.report.rows import comparison, headline, point_name, savings
+from s2dnas.report.style import POINT
 from s2dnas.report.text import duration, letter, percent, points, shorten
 from s2dnas.report.write import write_report
 
@@ -248,6 +252,48 @@ def test_a_hundred_couplings_each_get_a_row_and_more_height() -> None:
 
     assert all(f">c{index}</text>" in large for index in range(100))
     assert height(large) > height(small) + 97 * 9
+
+
+def with_search(**changed: object) -> ReportContent:
+    value = document()
+    value["search"] |= changed
+    return ReportContent.model_validate(value)
+
+
+def test_the_best_of_the_last_turn_is_marked_and_each_turn_has_its_own() -> None:
+    one, two = (
+        search_plot(SearchRecord.model_validate(document()["search"] | {"turn_starts": starts}))
+        for starts in ((0,), (0, 2))
+    )
+
+    def marked(svg: str) -> float:
+        """Where, from left to right, two markers lie on each other: a plan and the sign that it is the best."""
+        uses = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}use")
+        places = Counter((use.get("x"), use.get("y")) for use in uses)
+        ((x, _),) = (place for place, count in places.items() if count == 2)
+        return float(x or 0)
+
+    assert marked(two) > marked(one)
+
+    def falls(svg: str) -> bool:
+        """Whether the best so far gets worse, which it does where a turn begins."""
+        line = re.findall(rf'<path d="([^"]+)"[^>]*stroke: {POINT}; stroke-width: 1.6', svg)[0]
+        heights = [float(height) for height in re.findall(r"[ML] \S+ (\S+)", line)]
+        return any(lower > higher + 0.1 for higher, lower in pairwise(heights))
+
+    assert falls(two)
+    assert not falls(one)
+
+
+def test_a_page_says_how_plans_got_their_weights() -> None:
+    drawn = dict.fromkeys(("cost_accuracy", "plan", "exits"), "<svg/>")
+    before, in_turns, alone = (
+        render(with_search(**changed), drawn, None, None)
+        for changed in ({}, {"turn_starts": (0, 2)}, {"trial_seconds": 3.0, "trained_all": True, "seconds": 20.0})
+    )
+    assert ", after 9.0 s of training the shared network" in before
+    assert ", in 2 turns with 9.0 s of training the shared network" in in_turns
+    assert "each of them was tried out by training, for 3.0 s in all" in alone
 
 
 def test_plots_without_data_are_left_out() -> None:

@@ -178,6 +178,19 @@ def test_killed_and_resumed_ends_as_uninterrupted(
     assert_same_weights(resumed.module, whole.module)
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, average=0.9)], ids=["last", "average"])
+def test_a_training_in_parts_ends_as_one_in_one_go(recipe: Recipe, toy: Toy, compute: Compute, tmp_path: Path) -> None:
+    """The learning rate spans all epochs, whatever part of them is done at a time."""
+    parts = another(toy)
+    expected = fit(toy.task(), recipe, compute=compute, checkpoint=tmp_path / "whole", seed=5)
+    for until in (1, 1, 3, 9):
+        found = fit(parts.task(), recipe, compute=compute, checkpoint=tmp_path / "parts", seed=5, until=until)
+        assert len(found) == min(until, RECIPE.epochs)
+        assert not parts.module.training
+    assert what_counts(found) == what_counts(expected)
+    assert_same_weights(parts.module, toy.module)
+
+
 def test_the_average_of_the_weights_is_the_result_and_disturbs_nothing(
     toy: Toy, compute: Compute, tmp_path: Path
 ) -> None:

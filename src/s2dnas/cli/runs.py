@@ -51,7 +51,10 @@ def resume_command(folder: Out) -> None:
 
 @app.command("search")
 def search_command(folder: Out) -> None:
-    """Search a plan, and train a shared network for it if the settings say so. Example: s2dnas search runs/digits"""
+    """Search a plan, and train what the settings score plans with: a shared network, or each plan.
+
+    Example: s2dnas search runs/digits
+    """
     _do(folder, None, ("search",))
 
 

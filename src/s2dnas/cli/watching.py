@@ -26,6 +26,8 @@ def watching() -> Iterator[Callable[[str, Progress], None]]:
         def watch(step: str, progress: Progress) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=progress.total)
+            if progress.done < bars.tasks[tasks[step]].completed:  # one trial after the other
+                bars.reset(tasks[step], total=progress.total)
             bars.update(tasks[step], completed=progress.done)
 
         yield watch

@@ -18,7 +18,7 @@ def measure_s2dnas(run: Run, settings: MethodSettings) -> MethodResult:
     for step in ("search", "train", "calibrate", "evaluate"):
         do(run, step)
     calibrate, test = (ExitTable.load(run.folder.finished(f"{name}.npz")) for name in ("calibrate", "test"))
-    shared = ["shared"] if run.settings.search.weights == "shared" else []
+    shared = ["shared"] if run.settings.search.trains_shared else []
     accuracies = by_run_thresholds(run, settings, calibrate, test)
     result = with_spending(accuracies, run.folder, run.networks.trained(), *shared, "train")
     return result.model_copy(update={"search_seconds": search_seconds(run.folder)})

@@ -13,13 +13,14 @@ from s2dnas.pipeline.pricing import Pricing
 from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.profile.table import LatencyTable
+from s2dnas.search.policy import with_policy
 from s2dnas.search.registry import make_strategy
 from s2dnas.space.division import pieces_in_words, search_space
 
 
 def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: LatencyTable | None) -> None:
     """Raise for a network that cannot be captured, data or latencies that do not fit, too many stages, budgets out of
-    reach, a strategy whose library is not installed.
+    reach, a strategy whose library is not installed, or without the policy that weights are to be trained by.
     """
     if settings.augmentation != Augmentation(crop=False, flip=False):
         require_extra("data", "kornia")
@@ -42,4 +43,7 @@ def check(settings: Settings, feed: DataFeed, statics: StaticNetworks, table: La
                 "space.min_width"
             )
     # Made to be thrown away: without its library, or without a plan that keeps the limits, there is none.
-    make_strategy(settings.search.strategy, space, 0, settings.controller, pricing.limits(space))
+    limits = pricing.limits(space)
+    strategy = make_strategy(settings.search.chosen_strategy, space, 0, settings.controller, limits)
+    if settings.search.weights == "alternating":
+        with_policy(strategy)

@@ -17,6 +17,7 @@ from s2dnas.pipeline.finished import FinishedSteps, read_finished
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.galleries import galleries
 from s2dnas.pipeline.run import Run
+from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.timing import read_times
 from s2dnas.pipeline.uniform import UniformComparison, read_comparison
@@ -43,7 +44,7 @@ def compile_report(run: Run) -> None:
         ],
         **_dynamic(run, finished),
         "search": {
-            **_search(finished, run.settings.search.strategy, run.pricing.cost.unit),
+            **_search(finished, run.settings, run.pricing.cost.unit),
             **_comparison(read_comparison(run.folder)),
             "preferences": _preferences(finished),
         },
@@ -144,14 +145,16 @@ def _point(target: str, rule: ExitRule, calibrate: ExitTable, test: ExitTable) -
     return {**found, **spent, "calibrate_accuracy": chosen.accuracy}
 
 
-def _search(finished: FinishedSteps, strategy: str, unit: str) -> Content:
+def _search(finished: FinishedSteps, settings: Settings, unit: str) -> Content:
     scores, shared = [entry.score for entry in finished.entries], finished.training_seconds("shared")
     return {
         "evaluations": len(scores),
         "seconds": shared + finished.seconds["search"],
         "shared_seconds": shared,
         "trial_seconds": finished.trial_seconds,
-        "strategy": strategy,
+        "strategy": settings.search.chosen_strategy,
+        "turn_starts": settings.turn_starts,
+        "trained_all": settings.search.weights == "train",
         "rewards": [score.reward for score in scores],
         "accuracies": [score.accuracy for score in scores if score.accuracy is not None],
         "costs": [score.mean_cost for score in scores if score.mean_cost is not None],

@@ -14,6 +14,7 @@ from s2dnas.exits import CONFIDENCES
 from s2dnas.exits.confidence import DEFAULT_CONFIDENCE
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.registry import STRATEGIES
+from s2dnas.search.turns import turn_starts
 from s2dnas.space.division import PieceWidth
 from s2dnas.space.importance import IMPORTANCES
 from s2dnas.training.compute import Precision
@@ -53,18 +54,23 @@ class SearchSettings(Section):
     ``stage_limits``: what samples that leave at the first, second, .. stage may cost at most; those not named may cost
     anything. The first stage may never exceed the smallest budget.
 
-    A plan is scored with ``weights`` of the shared network, which is trained for it; with the static network's, which
+    A plan is scored with ``weights`` of the "shared" network, which is trained for it; with the static network's, which
     are "reconstructed" for each plan without training; with "none", by its costs alone; or as "predicted" by a
     regression on costs and reconstructed answers, for which ``anchors`` plans are trained by the recipe ``trial``, and
-    in each of ``rounds`` as many as are ``promising``. ``images`` and ``norm_images`` per evaluation.
+    in each of ``rounds`` as many as are ``promising``.
+    The paper's ways: "train" trains each plan by the recipe ``trial`` before it is scored. In an "alternating" search a
+    shared network and the strategy's policy take turns, as many as ``shared`` has epochs: an epoch on plans that the
+    policy samples, then a share of the ``evaluations``, in whole batches, with these weights, which improve the policy;
+    the best plan of the last turn is taken. ``strategy``: None is "reinforce" for these two, else "anchored".
+    ``images`` and ``norm_images`` per evaluation.
     ``finalists``: so many of the best plans, apart in what their first stage costs, are trained by the recipe
     ``trial``, half of them for twice as long, and so on, and the best of them is taken; 1: the best one as scored.
     ``workers`` score so many plans at a time: processes of this machine or actors of Ray (``executor``); 1 process is
     this one. ``threads`` of the CPU for each; None: an equal share of those of this process.
     """
 
-    strategy: Literal[tuple(STRATEGIES)] = "anchored"  # type: ignore[valid-type]
-    weights: Literal["reconstructed", "shared", "predicted", "none"] = "reconstructed"
+    strategy: Literal[tuple(STRATEGIES)] | None = None  # type: ignore[valid-type]
+    weights: Literal["reconstructed", "shared", "predicted", "none", "alternating", "train"] = "reconstructed"
     evaluations: Positive = 200
     batch: Positive = 10
     exponent: Annotated[float, Field(le=0)] = -0.07
@@ -81,6 +87,16 @@ class SearchSettings(Section):
     executor: Literal["process", "ray"] = "process"
     workers: Positive = 1
     threads: Positive | None = None
+
+    @property
+    def chosen_strategy(self) -> str:
+        """The strategy by name, whatever it depends on."""
+        return self.strategy or ("reinforce" if self.weights in ("alternating", "train") else "anchored")
+
+    @property
+    def trains_shared(self) -> bool:
+        """Whether there is a shared network, whose weights plans are scored with."""
+        return self.weights in ("shared", "alternating")
 
 
 class ExitSettings(Section):
@@ -165,8 +181,15 @@ class Settings(Section):
     @property
     def continued(self) -> Recipe:
         """By which a static network is trained on for as many epochs as shared and chosen network together."""
-        shared = self.shared.epochs if self.search.weights == "shared" else 0
+        shared = self.shared.epochs if self.search.trains_shared else 0
         return replace(self.train, epochs=shared + self.train.epochs)
+
+    @property
+    def turn_starts(self) -> tuple[int, ...]:
+        """The evaluation that each turn of the search begins with."""
+        if self.search.weights != "alternating":
+            return (0,)
+        return turn_starts(self.search.evaluations, self.search.batch, self.shared.epochs)
 
     @property
     def from_scratch(self) -> Recipe:
@@ -175,10 +198,13 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        if self.start == "shared" and self.search.weights != "shared":
+        if self.start == "shared" and not self.search.trains_shared:
             raise ValueError(
                 f"start is 'shared', but search.weights is {self.search.weights!r}: no shared network is trained"
             )
+        if self.search.weights == "train" and self.search.finalists > 1:
+            raise ValueError("search.weights 'train' trains every plan, finalists as well: set search.finalists=1")
+        self.turn_starts  # noqa: B018  a turn without a batch is refused
         if self.cost == "latency" and None in (self.latency.table, self.latency.batch):
             raise ValueError(
                 "cost is 'latency': name the file that 's2dnas profile' made, and a batch size of it, as in "

@@ -11,7 +11,7 @@ from s2dnas.training.label_loss import LabelLoss
 from s2dnas.training.loop import TrainingTask, fit
 from s2dnas.training.moment import Loss
 from s2dnas.training.recipe import Recipe
-from s2dnas.training.shared_loss import SharedLoss
+from s2dnas.training.shared_loss import PlanSampler, SharedLoss
 from s2dnas.training.stage_loss import StageLoss
 
 Validate = Callable[[], dict[str, float]]
@@ -28,10 +28,10 @@ def train_control(run: Run) -> None:
         _fit_static(run, "control", run.statics.after("static"), run.settings.continued)
 
 
-def train_shared(run: Run, shared: SharedNet) -> None:
-    """Train the shared network, each step on a plan that is drawn from the space."""
-    loss = SharedLoss(run.study.space, run.statics.trained, run.settings.loss)
-    fit_step(run, "shared", shared, run.settings.shared, loss)
+def train_shared(run: Run, shared: SharedNet, draw: PlanSampler, until: int | None = None) -> None:
+    """Train the shared network, each step on a plan that is drawn, until so many epochs are done; None: all."""
+    loss = SharedLoss(draw, run.statics.trained, run.settings.loss)
+    fit_step(run, "shared", shared, run.settings.shared, loss, until=until)
 
 
 def train_plan(run: Run) -> None:
@@ -60,10 +60,19 @@ def _fit_static(run: Run, step: str, model: nn.Module, recipe: Recipe) -> None:
     fit_step(run, step, model, recipe, LabelLoss(run.settings.loss.label_smoothing), validate)
 
 
-def fit_step(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss, validate: Validate = dict) -> None:
+def fit_step(
+    run: Run,
+    step: str,
+    module: nn.Module,
+    recipe: Recipe,
+    loss: Loss,
+    validate: Validate = dict,
+    *,
+    until: int | None = None,
+) -> None:
     """Train a module on the run's training split, or go on with it; its state is kept in the step's folder.
 
-    Who watches sees the trainings of one folder, such as ``trials/PLAN``, under the name of that folder.
+    ``until`` as in ``fit``. Who watches sees the trainings of one folder, such as ``trials/PLAN``, under its name.
     """
     name, *_ = step.split("/")
     batches, count = run.feed.training(recipe.batch_size)
@@ -73,5 +82,6 @@ def fit_step(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Loss,
         compute=run.compute,
         checkpoint=run.folder.checkpoint(step),
         seed=run.seeds.of(step),
+        until=until,
         on_progress=lambda progress: run.watch(name, progress),
     )

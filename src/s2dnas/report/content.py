@@ -90,7 +90,8 @@ class Preference(Record):
 class SearchRecord(Record):
     """What the search did; rewards, accuracies and costs, in ``unit``, are per evaluation, in order.
 
-    ``seconds`` in all, including those of training the shared network before and the finalists afterwards.
+    ``seconds`` in all, including those of training a shared network and single plans. ``turn_starts``: the evaluation
+    that each turn begins with; rewards of different turns are of different weights.
     ``proposed`` plans were drawn, ``feasible`` of them kept the limits. ``uniform_gain``: by how much more of the
     search split the chosen plan answered rightly than the best uniform one, when both were scored, with its standard
     error; None if there was none to compare with, or the chosen plan is uniform itself.
@@ -105,6 +106,8 @@ class SearchRecord(Record):
     accuracies: tuple[Fraction, ...] = ()
     costs: tuple[Amount, ...] = ()
     unit: str = "macs"
+    turn_starts: tuple[Count, ...] = (0,)
+    trained_all: bool = False
     proposed: Count | None = None
     feasible: Count | None = None
     chosen_is_uniform: bool = False

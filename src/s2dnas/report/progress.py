@@ -11,16 +11,18 @@ if TYPE_CHECKING:
 
 
 def search_plot(record: SearchRecord) -> str:
-    """Reward per evaluation with the best so far, and the plans' accuracy against cost where both were kept."""
+    """Reward per evaluation with the best so far, and the plans' accuracy against cost where both were kept.
+
+    Each turn has a best of its own; that of the last one is marked.
+    """
     count = len(record.rewards)
-    best = max(range(count), key=record.rewards.__getitem__)
+    best = max(range(record.turn_starts[-1], count), key=record.rewards.__getitem__)
     scattered = len(record.accuracies) == len(record.costs) == count
     with styled(2.9) as figure:
         axes = figure.subplots(1, 2 if scattered else 1, squeeze=False)[0]
         number = range(1, count + 1)
         axes[0].plot(number, record.rewards, "o", color=DYNAMIC, alpha=0.35, markersize=3, markeredgewidth=0)
-        running = list(itertools.accumulate(record.rewards, max))
-        axes[0].step(number, running, where="post", color=POINT, linewidth=1.6, label="best so far")
+        axes[0].step(number, _running_best(record), where="post", color=POINT, linewidth=1.6, label="best so far")
         axes[0].set(xlabel="evaluation", ylabel="reward")
         if scattered:
             costs = [value / 1e6 if record.unit == "macs" else value for value in record.costs]
@@ -35,6 +37,12 @@ def search_plot(record: SearchRecord) -> str:
             part.grid()
         figure.legend(loc="outside upper left", ncols=2, fontsize=8.5)
         return to_svg(figure)
+
+
+def _running_best(record: SearchRecord) -> list[float]:
+    ends = [*record.turn_starts[1:], len(record.rewards)]
+    turns = [record.rewards[start:end] for start, end in zip(record.turn_starts, ends, strict=True)]
+    return [best for rewards in turns for best in itertools.accumulate(rewards, max)]
 
 
 def training_plot(record: TrainingRecord) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from s2dnas.search.controller import ControllerSettings
 from s2dnas.search.journal import Score
@@ -38,6 +39,12 @@ class AnchoredStrategy(ReinforceStrategy):
             return super()._propose(count)
         taken, self._anchors = self._anchors[:count], self._anchors[count:]
         return taken + [draw_around_a_profile(self.space, self._profiles) for _ in range(count - len(taken))]
+
+    def _draw(self, count: int, generator: torch.Generator) -> list[Plan]:
+        if self._started:
+            return super()._draw(count, generator)
+        rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
+        return [draw_around_a_profile(self.space, rng) for _ in range(count)]
 
     def _learn(self, plans: Sequence[Plan], scores: Sequence[Score]) -> None:
         if self._started:

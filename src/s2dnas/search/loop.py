@@ -8,6 +8,7 @@ from s2dnas.errors import ArtifactError, SettingsError
 from s2dnas.search.executors import InProcess, PlanEvaluator, PlanExecutor
 from s2dnas.search.journal import Entry, read_journal, write_entry
 from s2dnas.search.strategy import Strategy
+from s2dnas.search.turns import ONE_TURN, Turns
 from s2dnas.space.plan import Plan
 
 _log = logging.getLogger(__name__)
@@ -20,21 +21,21 @@ def search(
     batch: int,
     journal: Path | None,
     on_entry: Callable[[int, Entry], None] | None = None,
+    turns: Turns = ONE_TURN,
 ) -> list[Entry]:
     """The first ``evaluations`` entries of the search, asked ``batch`` plans at a time by a fresh strategy.
 
     Entries that the journal, if there is one, already holds are told to the strategy instead of being scored again, so
     a search that was killed goes on where it stopped and ends as if it had not been; a larger ``evaluations`` extends
-    it. Each distinct plan is scored once, in this process, or by the workers of an executor; what is found does not
-    depend on their number. ``on_entry`` gets the index and the entry of every plan scored anew.
+    it. Each distinct plan is scored once, or once in each of several ``turns``: in this process, or by the workers of
+    an executor; their number changes nothing. ``on_entry`` gets index and entry of every plan scored anew.
 
     Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
     this strategy would not have chosen.
     """
     if min(evaluations, batch) < 1:
         raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
-    recorded = [] if journal is None else read_journal(journal)
-    _log.info("%d of %d plans are in the journal already", min(len(recorded), evaluations), evaluations)
+    recorded = _recorded(journal, evaluations)
     executor = evaluator if isinstance(evaluator, PlanExecutor) else InProcess(evaluator)
     entries: list[Entry] = []
     while len(entries) < evaluations:
@@ -44,7 +45,7 @@ def search(
         replayed = recorded[len(entries) :][: len(scored)]
         for entry, plan in zip(replayed, scored, strict=False):
             entries.append(_replayed(entry, plan, len(entries), journal))
-        for entry in _evaluated(scored[len(replayed) :], executor, entries):
+        for entry in _evaluated(scored[len(replayed) :], executor, entries, turns):
             entries.append(entry)
             if journal is not None:
                 write_entry(journal, entry)
@@ -62,6 +63,12 @@ def best_entry(entries: Sequence[Entry]) -> Entry:
     return max(entries, key=lambda entry: entry.score.reward)
 
 
+def _recorded(journal: Path | None, evaluations: int) -> list[Entry]:
+    found = [] if journal is None else read_journal(journal)
+    _log.info("%d of %d plans are in the journal already", min(len(found), evaluations), evaluations)
+    return found
+
+
 def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Entry:
     if entry.plan != plan:
         raise ArtifactError(
@@ -71,10 +78,12 @@ def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Ent
     return entry
 
 
-def _evaluated(plans: Sequence[Plan], executor: PlanExecutor, before: Sequence[Entry]) -> Iterator[Entry]:
-    """An entry per plan, in order; those among the entries ``before``, or further up, are not scored again."""
-    known = {entry.plan: entry.score for entry in before}
-    scores = executor.map([plan for plan in dict.fromkeys(plans) if plan not in known])
+def _evaluated(plans: Sequence[Plan], executor: PlanExecutor, before: Sequence[Entry], turns: Turns) -> Iterator[Entry]:
+    """An entry per plan, in order; those of the turn among the entries ``before``, or further up, are known."""
+    known = {entry.plan: entry.score for entry in before[turns.start(len(before)) :]}
+    if new := [plan for plan in dict.fromkeys(plans) if plan not in known]:
+        turns.prepare(len(before))
+    scores = executor.map(new)
     for plan in plans:
         if plan in known:
             yield Entry(plan, known[plan], seconds=0.0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from s2dnas.search.controller import Controller, ControllerSettings, State
 from s2dnas.search.journal import Score
-from s2dnas.search.strategy import Strategy
+from s2dnas.search.policy import PolicyStrategy
 from s2dnas.space.limits import StageLimits
 from s2dnas.space.plan import Plan, stage_pairs
 from s2dnas.space.space import Choice, SearchSpace, Split
@@ -18,7 +18,7 @@ _START = 2.5
 """How much likelier a starting plan's options are, as a logit: 92 % for an indicator, 71 % for one of six splits."""
 
 
-class ReinforceStrategy(Strategy):
+class ReinforceStrategy(PolicyStrategy):
     """An LSTM that emits each coupling's split points and each mixing layer's indicators, one step after the other.
 
     REINFORCE: advantage = (reward - moving mean) / moving spread, plus an entropy bonus; Adam.
@@ -52,7 +52,10 @@ class ReinforceStrategy(Strategy):
             self._controller.prior[torch.arange(len(options)), options] += _START
 
     def _propose(self, count: int) -> list[Plan]:
-        uniform = torch.rand(count, self._controller.num_steps, self._controller.num_options, generator=self._rng)
+        return self._draw(count, self._rng)
+
+    def _draw(self, count: int, generator: torch.Generator) -> list[Plan]:
+        uniform = torch.rand(count, self._controller.num_steps, self._controller.num_options, generator=generator)
         # Gumbel-max: the largest of log p + Gumbel noise is a sample of p.
         return self._plans(self._walk(-(-uniform.clamp(1e-9, 1 - 1e-7).log()).log()))
 

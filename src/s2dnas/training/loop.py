@@ -55,13 +55,15 @@ def fit(
     compute: Compute,
     checkpoint: Path | None,
     seed: int,
+    until: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
-    The checkpoint, if there is to be one, is written after every epoch (for no epochs, at once), and every epoch draws
-    from a generator of its own, so a training that was killed and resumed ends as one that was not. Raises
-    TrainingError when the loss or a parameter is not finite; the last good checkpoint stays.
+    ``until``: stop once so many epochs of the recipe are done; None: all. The checkpoint, if there is to be one, is
+    written after every epoch (for no epochs, at once), and every epoch draws from a generator of its own, so a training
+    that was killed and resumed ends as one that was not. Raises TrainingError when the loss or a parameter is not
+    finite; the last good checkpoint stays.
     """
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, task.module).to(compute.device, memory_format=torch.channels_last)
@@ -72,18 +74,17 @@ def fit(
     if not recipe.epochs and not history:
         state.save(history)
     run = _Training(task, recipe, compute, compute.scaler(), optimizer, average, on_progress)
-    for epoch in range(len(history), recipe.epochs):
+    for epoch in range(len(history), recipe.epochs if until is None else min(until, recipe.epochs)):
         start = time.perf_counter()
         loss, images = run.epoch(epoch, _epoch_seed(seed, epoch))
         seconds = time.perf_counter() - start
         module.eval()
         _check_finite(module, recipe, epoch)
         run.exchange()
-        record = EpochRecord(epoch + 1, loss, seconds, images / seconds, task.validate())
-        history.append(record)
+        history.append(EpochRecord(epoch + 1, loss, seconds, images / seconds, task.validate()))
         state.save(history)
         run.exchange()
-        _log.info(_line(record, recipe.epochs))
+        _log.info(_line(history[-1], recipe.epochs))
     run.exchange()
     module.eval()
     return history
