@@ -7,6 +7,7 @@ from pathlib import Path
 from s2dnas.errors import ArtifactError, SettingsError
 from s2dnas.search.executors import InProcess, PlanEvaluator, PlanExecutor
 from s2dnas.search.journal import Entry, read_journal, write_entry
+from s2dnas.search.standing import standing
 from s2dnas.search.strategy import Strategy
 from s2dnas.search.turns import ONE_TURN, Turns
 from s2dnas.space.plan import Plan
@@ -43,8 +44,7 @@ def search(
         plans = strategy.ask(batch)
         scored = plans[: evaluations - len(entries)]
         replayed = recorded[len(entries) :][: len(scored)]
-        for entry, plan in zip(replayed, scored, strict=False):
-            entries.append(_replayed(entry, plan, len(entries), journal))
+        entries += _replayed(replayed, scored, len(entries), journal)
         for entry in _evaluated(scored[len(replayed) :], executor, entries, turns):
             entries.append(entry)
             if journal is not None:
@@ -53,6 +53,8 @@ def search(
                 on_entry(len(entries) - 1, entry)
         if len(scored) == batch:
             strategy.tell(plans, [entry.score for entry in entries[-batch:]])
+        if len(replayed) < len(scored):
+            _log.info("%s", standing(entries, evaluations, batch, strategy))
     return entries
 
 
@@ -69,13 +71,16 @@ def _recorded(journal: Path | None, evaluations: int) -> list[Entry]:
     return found
 
 
-def _replayed(entry: Entry, plan: Plan, index: int, journal: Path | None) -> Entry:
-    if entry.plan != plan:
-        raise ArtifactError(
-            f"{journal}, line {index + 1}, holds plan {entry.plan.key}, but this search chooses {plan.key} there: the "
-            "journal belongs to other settings (network, strategy, seed or batch); restore them, or delete the journal"
-        )
-    return entry
+def _replayed(recorded: Sequence[Entry], plans: Sequence[Plan], first: int, journal: Path | None) -> list[Entry]:
+    """The recorded entries, the one of index ``first`` and on, which must be of the first of these plans."""
+    for index, (entry, plan) in enumerate(zip(recorded, plans, strict=False), start=first):
+        if entry.plan != plan:
+            raise ArtifactError(
+                f"{journal}, line {index + 1}, holds plan {entry.plan.key}, but this search chooses {plan.key} there: "
+                "the journal belongs to other settings (network, strategy, seed or batch); restore them, or delete the "
+                "journal"
+            )
+    return list(recorded)
 
 
 def _evaluated(plans: Sequence[Plan], executor: PlanExecutor, before: Sequence[Entry], turns: Turns) -> Iterator[Entry]:

@@ -63,6 +63,7 @@ class ReinforceStrategy(PolicyStrategy):
         advantages = self._advantages(torch.tensor([score.reward for score in scores], dtype=torch.float64)).float()
         options = torch.tensor([_options(self.space, plan) for plan in plans])
         log_probs, prior = self._controller.replay(options)
+        self.entropy = float(-(log_probs.exp() * log_probs).sum(dim=-1).mean().detach())
         chosen = log_probs.gather(-1, options[..., None]).sum(dim=(1, 2))
         # Up to a constant the entropy, as long as no plan is preferred from the start.
         freedom = -(log_probs.exp() * (log_probs - prior)).sum(dim=(1, 2))

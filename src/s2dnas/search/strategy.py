@@ -20,13 +20,15 @@ class Strategy(ABC):
     """Chooses plans of a search space; a subclass says how to propose them and what to learn from their scores.
 
     Plans that exceed the ``limits`` are never given: they are drawn anew, and repaired where that does not help.
-    ``proposed`` counts what was drawn, ``feasible`` what of it kept the limits.
+    ``proposed`` counts what was drawn, ``feasible`` what of it kept the limits. ``entropy``: how undecided the policy
+    was at the last ``tell``, in nats per decision; None without one.
     Equal seeds and equal scores give equal plans.
     """
 
     def __init__(self, space: SearchSpace, seed: int, limits: StageLimits | None = None) -> None:
         self.space, self.limits = space, limits
         self.proposed, self.feasible = 0, 0
+        self.entropy: float | None = None
         self._repairs = np.random.default_rng([seed, 1])
         self._asked: list[Plan] = []
 
