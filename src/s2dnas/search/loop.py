@@ -31,8 +31,7 @@ def search(
     it. Each distinct plan is scored once, or once in each of several ``turns``: in this process, or by the workers of
     an executor; their number changes nothing. ``on_entry`` gets index and entry of every plan scored anew.
 
-    Raises SettingsError if ``evaluations`` or ``batch`` is below 1, and ArtifactError if the journal holds plans that
-    this strategy would not have chosen.
+    Raises SettingsError if ``evaluations`` or ``batch`` is below 1, ArtifactError if the journal is of another search.
     """
     if min(evaluations, batch) < 1:
         raise SettingsError(f"evaluations and batch must be at least 1, not {evaluations} and {batch}")
