@@ -17,11 +17,17 @@ def entries(strategy: RandomStrategy) -> list[Entry]:
 
 
 def test_it_tells_best_and_latest_rewards_the_front_and_the_time_left() -> None:
-    line = standing(entries(RandomStrategy(SPACE, 0)), 10, 2, RandomStrategy(SPACE, 0))
+    line = standing(entries(RandomStrategy(SPACE, 0)), 0, 10, 2, RandomStrategy(SPACE, 0))
     assert line.startswith("4 of 10 plans: best reward 0.6000, mean of the last 2 0.2500, ")
     assert "3 on the front" in line  # the third costs more than the second and answers less
     assert line.endswith("3.0 min left")
     assert "entropy" not in line
+
+
+def test_scores_with_other_weights_are_counted_but_not_compared() -> None:
+    line = standing(entries(RandomStrategy(SPACE, 0)), 2, 10, 2, RandomStrategy(SPACE, 0))
+    assert line.startswith("4 of 10 plans: best reward 0.4000, ")
+    assert "2 on the front" in line
 
 
 def test_a_policy_tells_how_undecided_it_is_and_decides() -> None:
@@ -37,4 +43,4 @@ def test_a_policy_tells_how_undecided_it_is_and_decides() -> None:
 def test_what_was_not_run_is_on_no_front() -> None:
     (plan,) = RandomStrategy(SPACE, 0).ask(1)
     strategy = RandomStrategy(SPACE, 0)
-    assert "front" not in standing([Entry(plan, Score(None, None, 0.3), 0.0)], 5, 1, strategy)
+    assert "front" not in standing([Entry(plan, Score(None, None, 0.3), 0.0)], 0, 5, 1, strategy)

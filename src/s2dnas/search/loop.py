@@ -53,7 +53,7 @@ def search(
         if len(scored) == batch:
             strategy.tell(plans, [entry.score for entry in entries[-batch:]])
         if len(replayed) < len(scored):
-            _log.info("%s", standing(entries, evaluations, batch, strategy))
+            _log.info(standing(entries, turns.start(len(entries) - 1), evaluations, batch, strategy))
     return entries
 
 

@@ -9,11 +9,13 @@ from s2dnas.search.journal import Entry
 from s2dnas.search.strategy import Strategy
 
 
-def standing(entries: Sequence[Entry], evaluations: int, batch: int, strategy: Strategy) -> str:
+def standing(entries: Sequence[Entry], since: int, evaluations: int, batch: int, strategy: Strategy) -> str:
     """Best and latest rewards, how many of the drawn plans kept the limits, how undecided a policy is, the front of
-    accuracy and cost so far, and the time that is left.
+    accuracy and cost, and the time that is left to score plans.
+
+    Entries before the index ``since`` were scored with other weights: they are counted, not compared.
     """
-    rewards = [entry.score.reward for entry in entries]
+    rewards = [entry.score.reward for entry in entries[since:]]
     parts = [
         f"{len(entries)} of {evaluations} plans: best reward {max(rewards):.4f}, mean of the last {batch} "
         f"{np.mean(rewards[-batch:]):.4f}",
@@ -21,7 +23,7 @@ def standing(entries: Sequence[Entry], evaluations: int, batch: int, strategy: S
     ]
     if strategy.entropy is not None:
         parts.append(f"entropy {strategy.entropy:.2f} nats a decision")
-    if front := _front(entries):
+    if front := _front(entries[since:]):
         parts.append(f"{front} on the front of accuracy and cost")
     left = (evaluations - len(entries)) * float(np.mean([entry.seconds for entry in entries])) / 60
     return ", ".join([*parts, f"{left:.1f} min left"])
