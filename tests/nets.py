@@ -233,9 +233,12 @@ def used_in_body_and_tail() -> nn.Module:
 
 @net
 def dropout() -> nn.Module:
-    """Dropout of channels and of features (that drops nothing)."""
-    conv = [*conv_bn(3, 6), nn.ReLU(), nn.Dropout2d(0.0), *conv_bn(6, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
-    return nn.Sequential(*conv, nn.Flatten(), nn.Dropout(0.0), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, CLASSES))
+    """Dropout of channels and of features, of both kinds (that drops nothing)."""
+    first = [*conv_bn(3, 6), nn.SELU(), nn.FeatureAlphaDropout(0.0), nn.Dropout2d(0.0)]
+    conv = [*first, *conv_bn(6, 8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(
+        *conv, nn.Dropout(0.0), nn.Linear(8, 6), nn.SELU(), nn.AlphaDropout(0.0), nn.Linear(6, CLASSES)
+    )
 
 
 @net

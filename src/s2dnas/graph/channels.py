@@ -10,6 +10,7 @@ from torch import fx
 
 from s2dnas.arrays import IntArray
 from s2dnas.graph.calls import module_path, operator_name, source_line
+from s2dnas.graph.dropout import feature_readers
 from s2dnas.graph.traced import Traced
 
 
@@ -134,6 +135,12 @@ class ChannelGraph:
     def layer_of(self) -> Mapping[str, Mixing]:
         """The mixing layer of each call, by node name."""
         return {node: layer for layer in self.mixing for node in layer.nodes}
+
+    @cached_property
+    def feature_readers(self) -> frozenset[str]:
+        """The calls whose first operand is what mixing layers of the body read, before dropout."""
+        layers = {node for node in self.layer_of if node not in self.tail}
+        return feature_readers(self.traced.graph, layers)
 
     @property
     def body(self) -> Iterator[Mixing]:

@@ -13,6 +13,7 @@ from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, operand, operator_name
 from s2dnas.graph.convolutions import transposed_conv
+from s2dnas.graph.dropout import OF_CHANNELS, OF_ELEMENTS
 from s2dnas.graph.products import factors_of
 from s2dnas.graph.units import Ids, NotDivisibleError, varying_axes
 
@@ -187,16 +188,18 @@ register(
     *_aten("add", "sub", "rsub", "mul", "div", "maximum", "minimum", "neg", "abs", "pow", "sqrt", "rsqrt", "exp"),
     *_aten("square", "reciprocal", "log", "log1p", "sin", "cos", "erf", "to", "_to_copy", "lift_fresh_copy"),
     *_aten("relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus"),
-    *_aten("hardtanh", "hardsigmoid", "hardswish", "clamp", "clamp_min", "clamp_max", "dropout"),
+    *_aten("hardtanh", "hardsigmoid", "hardswish", "clamp", "clamp_min", "clamp_max"),
     *_aten("softsign", "log_sigmoid", "threshold", "hardshrink", "softshrink", "expand_as"),
     *_aten("addcmul", "addcdiv", "lerp", "where", "masked_fill", "floor", "round", "type_as", "sign"),
+    *OF_ELEMENTS,
 )
 register(
     local,
     *_aten("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d"),
-    *_aten("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "feature_dropout"),
+    *_aten("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"),
     *_aten("upsample_nearest1d", "upsample_nearest2d"),
     *_aten("upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d"),
+    *OF_CHANNELS,
 )
 register(product, *_aten("matmul", "bmm", "einsum", "scaled_dot_product_attention"))
 register(

@@ -1,4 +1,4 @@
-"""The features of a network while it runs: what its layers with weights read."""
+"""The features of a network while it runs: what its layers with weights read, before dropout."""
 
 from dataclasses import dataclass, field
 
@@ -13,15 +13,16 @@ from s2dnas.masked.stagewise import Read
 class Features:
     """What the mixing layers of the body read in one pass, by the names of the values: an ``observer`` for ``Mode``.
 
-    The image is not noted, nor what each stage has its own version of.
+    Where they read what dropout left, it is what was there before. The image is not noted, nor what each stage has its
+    own version of.
     """
 
     graph: ChannelGraph
     noted: dict[str, Tensor] = field(default_factory=dict)
 
     def __call__(self, stage: int | None, node: fx.Node, read: Read) -> None:
-        """Note what a call reads, if it is one of a mixing layer of the body."""
-        if stage is None and node.name in self.graph.layer_of:
+        """Note what a call reads, if that is a feature."""
+        if stage is None and node.name in self.graph.feature_readers:
             source = operand(node)
             if source.op != "placeholder" and isinstance(value := read(source), Tensor):
                 self.noted[source.name] = value

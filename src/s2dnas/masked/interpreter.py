@@ -1,6 +1,6 @@
 """Run a captured network with given weights: what precedes the tail once, then the tail once per classifier."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import argument_names, mode_argument, result_of
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.masked.carry_gradient import with_scaled_gradient
+from s2dnas.masked.dropout import StageDropout
 from s2dnas.masked.stagewise import Observer, Read, Stagewise, Versions
 from s2dnas.network.weights import Weights
 
@@ -23,7 +24,7 @@ class Pass:
     or not.
     ``leak`` in [0, 1] is how much of what a plan forbids is let through where channels are read all at once.
     ``gradient`` holds, by call, how much of a weight's gradient its features get: (outputs, inputs), (S, 1, inputs)
-    in the tail.
+    in the tail. ``dropout`` drops in training; None: every stage as the static network does.
     """
 
     training: bool
@@ -31,6 +32,11 @@ class Pass:
     leak: float = 0.0
     gradient: Mapping[str, Tensor] = field(default_factory=dict)
     batch_statistics: bool = False
+    dropout: StageDropout | None = None
+
+    def drops(self, name: str) -> bool:
+        """Whether a call is one of dropout whose rate depends on the stage."""
+        return self.training and self.dropout is not None and name in self.dropout.names
 
     def of_stage(self, stage: int, tail: frozenset[str]) -> "Pass":
         """The same for one stage's tail."""
@@ -76,12 +82,12 @@ class Interpreter:
         self, x: Tensor, weights: Weights, stagewise: Stagewise, how: Pass, observer: Observer | None = None
     ) -> Tensor:
         """Images (N, C, H, W) to the logits of all heads, (S, N, K)."""
-        values = self._run(self._body, {self._image: x}, weights.body, stagewise, how, _at(observer, None))
+        values = self._run(self._body, {self._image: x}, weights.body, stagewise, how, observer)
         logits = []
         for stage, head in enumerate(weights.heads):
             own = {name: v.of_stage[stage] if isinstance(v, Versions) else v for name, v in values.items()}
             of_stage = how.of_stage(stage, self._tail_names)
-            done = self._run(self._tail, own, head, stagewise, of_stage, _at(observer, stage))
+            done = self._run(self._tail, own, head, stagewise, of_stage, observer, stage)
             logits.append(done[self._result])
         return torch.stack(logits)
 
@@ -92,7 +98,8 @@ class Interpreter:
         tensors: Mapping[str, Tensor],
         stagewise: Stagewise,
         how: Pass,
-        observer: Callable[[fx.Node, Read], None] | None,
+        observer: Observer | None,
+        stage: int | None = None,
     ) -> dict[str, Any]:
         values = dict(given)
 
@@ -103,8 +110,10 @@ class Interpreter:
         for step in steps:
             name = step.node.name
             if observer is not None:
-                observer(step.node, read)
-            if name in stagewise.names:
+                observer(stage, step.node, read)
+            if how.dropout is not None and how.drops(name):
+                values[name] = how.dropout.run(step.node, partial(step.call, how), read, stage)
+            elif name in stagewise.names:
                 values[name] = stagewise.run(step.node, partial(step.call, how), read, how.leak)
             elif name in how.gradient:
                 call = partial(step.call, how, arguments=step.node.args)
@@ -114,11 +123,6 @@ class Interpreter:
             for used in step.last_use:
                 values.pop(used, None)
         return values
-
-
-def _at(observer: Observer | None, stage: int | None) -> Callable[[fx.Node, Read], None] | None:
-    """The observer, if there is one, for the calls of one stage's tail, or of the body (None)."""
-    return partial(observer, stage) if observer is not None else None
 
 
 def _steps(nodes: Sequence[fx.Node], kept: set[str]) -> list[_Step]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from s2dnas.graph.channels import ChannelGraph
 from s2dnas.masked.accumulate import accumulated
 from s2dnas.masked.carry_gradient import carry_masks
+from s2dnas.masked.dropout import StageDropout
 from s2dnas.masked.interpreter import Interpreter, Pass
 from s2dnas.masked.masks import masked_weights, stage_masks
 from s2dnas.masked.mode import PLAN_ITSELF, Mode
@@ -40,7 +41,8 @@ class SharedNet(nn.Module):
     def forward(self, x: Tensor, plan: Plan, leak: float = 0.0) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K) of a plan; ``leak`` as in ``Mode``."""
         own = masked_weights(self.graph, self.weights(), stage_masks(self.graph, plan), leak)
-        logits = self._run.logits(x, own, Stagewise(self.graph, plan), Pass(self.training, leak=leak))
+        how = Pass(self.training, leak=leak, dropout=StageDropout(self.graph, plan))
+        logits = self._run.logits(x, own, Stagewise(self.graph, plan), how)
         return accumulated(logits) if self.accumulate_logits else logits
 
     def weights(self) -> Weights:
@@ -62,6 +64,7 @@ class MaskedNet(MultiExitNet):
         super().__init__()
         self.graph, self.plan, self.accumulate_logits = shared.graph, plan, shared.accumulate_logits
         self._run, self._stagewise = Interpreter(self.graph), Stagewise(self.graph, plan)
+        self._dropout = StageDropout(self.graph, plan)
         self.body = shared.body.with_own_buffers()
         self.heads = shared.heads.with_own_buffers()
         self.macs = tuple(cost_model(self.graph).macs(plan).tolist())
@@ -70,7 +73,8 @@ class MaskedNet(MultiExitNet):
     def forward(self, x: Tensor, mode: Mode = PLAN_ITSELF) -> Tensor:
         """Images (N, C, H, W) to logits (S, N, K)."""
         own = masked_weights(self.graph, self.weights(), self._masks.tensors(), mode.leak)
-        how = Pass(self.training, mode.momentum, mode.leak, self._gradient(mode.carry_gradient))
+        gradient = self._gradient(mode.carry_gradient)
+        how = Pass(self.training, mode.momentum, mode.leak, gradient, dropout=self._dropout)
         logits = self._run.logits(x, own, self._stagewise, how, mode.observer)
         return accumulated(logits) if self.accumulate_logits else logits
 

@@ -53,7 +53,7 @@ class Stagewise:
             return self._run_cumulative(node, call, read, leak)
         if not any(isinstance(read(source), Versions) for source in node.all_input_nodes):
             return call(read, node.args)
-        results = [call(_version(read, stage), node.args) for stage in range(self._num_stages)]
+        results = [call(version(read, stage), node.args) for stage in range(self._num_stages)]
         if node.name in self._graph.per_stage:
             return Versions(tuple(results))
         layout = self._graph.layouts[node.name]
@@ -61,8 +61,8 @@ class Stagewise:
         if layout.axis is None:
             return results[int(self._stages[layout.units[0]])]
         own = [np.flatnonzero(self._stages[layout.units] == stage) for stage in range(self._num_stages)]
-        return _interleaved(
-            [_pick(result, layout.axis, part) for result, part in zip(results, own, strict=True)], layout.axis, own
+        return interleaved(
+            [pick(result, layout.axis, part) for result, part in zip(results, own, strict=True)], layout.axis, own
         )
 
     def _run_cumulative(
@@ -78,37 +78,41 @@ class Stagewise:
         results = []
         for stage in range(self._num_stages):
             seen = np.flatnonzero(stages <= stage)
-            part = _pick(read(source), axis, seen)
+            part = pick(read(source), axis, seen)
             arguments = for_channels(node, len(shape), axis, len(seen))
-            result = call(_with(read, source, part), arguments) if len(seen) else _zeros(whole)
+            result = call(with_value(read, source, part), arguments) if len(seen) else _zeros(whole)
             if node.name not in self._graph.per_stage:
-                result = _pick(result, axis, np.flatnonzero(stages[seen] == stage))
+                result = pick(result, axis, np.flatnonzero(stages[seen] == stage))
             results.append(result)
         if node.name in self._graph.per_stage:
             return Versions(tuple(_blend(result, whole, leak) for result in results))
         own = [np.flatnonzero(stages == stage) for stage in range(self._num_stages)]
-        return _blend(_interleaved(results, axis, own), whole, leak)
+        return _blend(interleaved(results, axis, own), whole, leak)
 
 
-def _version(read: Read, stage: int) -> Read:
-    def version(node: fx.Node) -> Any:
+def version(read: Read, stage: int) -> Read:
+    """Reads one stage's version of each value."""
+
+    def of_stage(node: fx.Node) -> Any:
         value = read(node)
         return value.of_stage[stage] if isinstance(value, Versions) else value
 
-    return version
+    return of_stage
 
 
-def _with(read: Read, source: fx.Node, value: Tensor) -> Read:
+def with_value(read: Read, source: fx.Node, value: Tensor) -> Read:
+    """Reads a value in the place of a node's."""
     return lambda node: value if node is source else read(node)
 
 
-def _pick(value: Tensor, axis: int, positions: IntArray) -> Tensor:
+def pick(value: Tensor, axis: int, positions: IntArray) -> Tensor:
+    """What is at some positions along an axis."""
     return value.index_select(axis, torch.from_numpy(positions).to(value.device))
 
 
-def _interleaved(parts: Sequence[Tensor], axis: int, positions: Sequence[IntArray]) -> Tensor:
+def interleaved(parts: Sequence[Tensor], axis: int, positions: Sequence[IntArray]) -> Tensor:
     """Parts put back at their positions along an axis."""
-    return _pick(torch.cat(list(parts), axis), axis, np.argsort(np.concatenate(positions)))
+    return pick(torch.cat(list(parts), axis), axis, np.argsort(np.concatenate(positions)))
 
 
 def _zeros(value: Any) -> Any:

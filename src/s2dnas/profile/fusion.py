@@ -5,15 +5,20 @@ from collections.abc import Callable
 from torch import fx
 
 from s2dnas.graph.calls import operand, operator_name
+from s2dnas.graph.dropout import DROPOUT
 from s2dnas.profile.kernel import CONVOLUTIONS
 
-_VIEWS = frozenset(
-    f"aten.{name}"
-    for name in (
-        *("dropout", "feature_dropout", "flatten", "unflatten", "reshape", "squeeze", "unsqueeze"),
-        *("alias", "detach", "contiguous", "to", "_to_copy"),
+_VIEWS = (
+    frozenset(
+        f"aten.{name}"
+        for name in (
+            *("flatten", "unflatten", "reshape", "squeeze", "unsqueeze"),
+            *("alias", "detach", "contiguous", "to", "_to_copy"),
+        )
     )
-) | {"getitem"}
+    | DROPOUT
+    | {"getitem"}
+)
 _ACTIVATIONS = frozenset(
     f"aten.{name}" for name in ("relu", "relu6", "hardtanh", "clamp", "leaky_relu", "sigmoid", "tanh", "hardsigmoid")
 )

@@ -9,15 +9,13 @@ from torch import fx
 
 from s2dnas.errors import SettingsError
 from s2dnas.graph.calls import mode_argument, operator_name
+from s2dnas.graph.dropout import is_dropout
 from s2dnas.staged.build import MultiStageNet
 from s2dnas.staged.flat_layers import with_layers
 from s2dnas.staged.folding import fold_norms
 from s2dnas.staged.stage import Stage
 from s2dnas.values import IMAGE, feature_name, logits_name
 
-_ONLY_IN_TRAINING = {
-    f"aten.{name}" for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
-}
 _OF_SIZES = {"aten.sym_size", "aten.new_zeros", "aten.new_full", "device_of"}
 """What is asked of an image here is the same of every value of its samples: how many there are, type and device."""
 
@@ -84,7 +82,7 @@ def _for_inference(graph: fx.Graph) -> None:
                 user.args = tuple(False if value is node else value for value in user.args)
             graph.erase_node(node)
     for node in list(graph.nodes):
-        if operator_name(node) in _ONLY_IN_TRAINING and node.args[cast(int, mode_argument(node))] is False:
+        if is_dropout(node) and node.args[cast(int, mode_argument(node))] is False:
             node.replace_all_uses_with(cast(fx.Node, node.args[0]))
             graph.erase_node(node)
 

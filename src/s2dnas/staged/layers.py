@@ -51,7 +51,7 @@ def classifier(writer: StageWriter, node: fx.Node) -> fx.Node:
             return writer.out.tensor(name, own(name), f"{name}_of_classifier" if name in writer.body else name)
         return writer.own[source.name] if source.name in writer.graph.tail else writer.available(source)
 
-    return writer.out.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
+    return writer.repeat(node, *fx.map_arg((node.args, node.kwargs), read))
 
 
 def _weighted(writer: StageWriter, node: fx.Node, source: fx.Node, weight: fx.Node, rows: IntArray) -> fx.Node:

@@ -1,13 +1,16 @@
 """What is known while the graph of one stage is written: its parts of values, its weights, what it reads of others."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx
 
 from s2dnas.arrays import IntArray
+from s2dnas.graph.dropout import at_rate
 from s2dnas.graph.traced import FIRST
 from s2dnas.network.weights import Weights
+from s2dnas.space.dropout import stage_dropout
 from s2dnas.space.plan import Plan
 from s2dnas.staged.parts import Parts
 from s2dnas.staged.stage_graph import StageGraph, index
@@ -26,6 +29,7 @@ class StageWriter:
         self.own: dict[str, fx.Node] = {}
         self.body, self.head = weights.body, weights.heads[index]
         self.numbers: dict[str, Any] = {}
+        self._dropout = stage_dropout(self.graph, plan)
 
     def channels(self, node: fx.Node) -> IntArray:
         """The positions along a value's channel axis that belong to this stage."""
@@ -88,9 +92,15 @@ class StageWriter:
         arguments, keywords = fx.map_arg((node.args, node.kwargs), lambda source: self.read(source, node))
         return list(arguments), dict(keywords)
 
+    def repeat(self, node: fx.Node, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> fx.Node:
+        """A call of the static network on other arguments; one of dropout drops as much as is this stage's to drop."""
+        if (rates := self._dropout.get(node.name)) is not None:
+            arguments = at_rate(arguments, rates[self.index])
+        return self.out.repeat(node, arguments, keywords)
+
     def apply(self, node: fx.Node) -> fx.Node:
         """A call that acts on a part as it acts on the whole."""
-        return self.out.repeat(node, *self.arguments(node))
+        return self.repeat(node, *self.arguments(node))
 
     def _unpacked(self, name: str, value: fx.Node) -> fx.Node:
         samples = self.traced.samples.get(name) or FIRST

@@ -170,7 +170,7 @@ def _compare(what: str, found: Tensor, expected: Tensor, first: int = 0) -> Logi
 
 
 class _WithoutChance(TorchFunctionMode):
-    """Dropout and random slopes do nothing, so that two passes in training mode can be compared."""
+    """Random slopes do nothing, and dropout scales by its rate, so that two passes in training mode can be compared."""
 
     def __torch_function__(
         self,
@@ -180,7 +180,9 @@ class _WithoutChance(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         name = getattr(func, "__name__", "").partition(".")[0].rstrip("_")
-        if name.endswith("dropout") or name == "rrelu":
+        if name.endswith("dropout"):
+            return args[0] * (1 + args[1]) if args[2] else args[0]
+        if name == "rrelu":
             return args[0]
         return func(*args, **(kwargs or {}))
 
