@@ -9,7 +9,7 @@ from torch import Tensor, fx
 from s2dnas.graph.calls import operand
 from s2dnas.graph.channels import ChannelGraph, Layout
 from s2dnas.graph.dropout import at_rate
-from s2dnas.masked.stagewise import Read, Versions, interleaved, pick, version, with_value
+from s2dnas.masked.stagewise import Read, Versions, interleaved, taken, version, with_value
 from s2dnas.space.assignment import stage_of_units
 from s2dnas.space.dropout import stage_dropout
 from s2dnas.space.plan import Plan
@@ -42,7 +42,7 @@ class StageDropout:
         stages = self._stages[layout.along(value.shape[layout.axis])]
         own = [np.flatnonzero(stages == stage) for stage in range(len(rates))]
         parts = [
-            call(with_value(read, operand(node), pick(value, layout.axis, positions)), at_rate(node.args, rate))
+            call(with_value(read, operand(node), taken(value, layout.axis, positions)), at_rate(node.args, rate))
             for positions, rate in zip(own, rates, strict=True)
         ]
         return interleaved(parts, layout.axis, own)

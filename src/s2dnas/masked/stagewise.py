@@ -62,7 +62,7 @@ class Stagewise:
             return results[int(self._stages[layout.units[0]])]
         own = [np.flatnonzero(self._stages[layout.units] == stage) for stage in range(self._num_stages)]
         return interleaved(
-            [pick(result, layout.axis, part) for result, part in zip(results, own, strict=True)], layout.axis, own
+            [taken(result, layout.axis, part) for result, part in zip(results, own, strict=True)], layout.axis, own
         )
 
     def _run_cumulative(
@@ -78,11 +78,11 @@ class Stagewise:
         results = []
         for stage in range(self._num_stages):
             seen = np.flatnonzero(stages <= stage)
-            part = pick(read(source), axis, seen)
+            part = taken(read(source), axis, seen)
             arguments = for_channels(node, len(shape), axis, len(seen))
             result = call(with_value(read, source, part), arguments) if len(seen) else _zeros(whole)
             if node.name not in self._graph.per_stage:
-                result = pick(result, axis, np.flatnonzero(stages[seen] == stage))
+                result = taken(result, axis, np.flatnonzero(stages[seen] == stage))
             results.append(result)
         if node.name in self._graph.per_stage:
             return Versions(tuple(_blend(result, whole, leak) for result in results))
@@ -105,14 +105,14 @@ def with_value(read: Read, source: fx.Node, value: Tensor) -> Read:
     return lambda node: value if node is source else read(node)
 
 
-def pick(value: Tensor, axis: int, positions: IntArray) -> Tensor:
+def taken(value: Tensor, axis: int, positions: IntArray) -> Tensor:
     """What is at some positions along an axis."""
     return value.index_select(axis, torch.from_numpy(positions).to(value.device))
 
 
 def interleaved(parts: Sequence[Tensor], axis: int, positions: Sequence[IntArray]) -> Tensor:
     """Parts put back at their positions along an axis."""
-    return pick(torch.cat(list(parts), axis), axis, np.argsort(np.concatenate(positions)))
+    return taken(torch.cat(list(parts), axis), axis, np.argsort(np.concatenate(positions)))
 
 
 def _zeros(value: Any) -> Any:
