@@ -134,7 +134,7 @@ def kill_in_validation(epoch: int, task: TrainingTask) -> tuple[TrainingTask, Ca
 
     def validate() -> dict[str, float]:
         calls.append(1)
-        if len(calls) == epoch:
+        if len(calls) == 1 + epoch:  # the start is validated, too
             raise KilledError
         return task.validate()
 
@@ -148,6 +148,7 @@ def kill_in_validation(epoch: int, task: TrainingTask) -> tuple[TrainingTask, Ca
         (kill_in_batch, BATCHES, 0),
         (kill_in_batch, BATCHES + 1, 1),
         (kill_in_batch, 2 * BATCHES + 3, 2),
+        (kill_in_validation, 0, 0),
         (kill_in_validation, 1, 0),
         (kill_in_validation, 3, 2),
         (kill_in_validation, 4, 3),
@@ -267,7 +268,8 @@ def test_only_weight_matrices_decay(toy: Toy, compute: Compute, tmp_path: Path) 
     frozen = toy.module[0].weight.requires_grad_(False)  # type: ignore[index]
     before = copy.deepcopy(dict(toy.module.named_parameters()))
     recipe = replace(RECIPE, epochs=1, momentum=0.0, weight_decay=0.1)
-    fit(replace(toy.task(), loss=loss), recipe, compute=compute, checkpoint=tmp_path / "last", seed=1)
+    task = replace(toy.task(), loss=loss, validate=dict)
+    fit(task, recipe, compute=compute, checkpoint=tmp_path / "last", seed=1)
     factor = 1.0
     for batch in range(BATCHES):
         factor *= 1 - 0.1 * recipe.rate(batch / BATCHES)

@@ -30,9 +30,15 @@ def test_what_a_recipe_does_not_say_is_as_in_its_own_default_not_in_another_reci
     given = load_settings(None, ["shared.epochs=3", "search.trial.learning_rate=0.01"])
     default = Settings()
     assert given.shared == replace(default.shared, epochs=3)
-    assert default.shared.learning_rate != default.static.learning_rate
+    assert default.search.trial.warmup_epochs != default.static.warmup_epochs
     assert given.search.trial == replace(default.search.trial, learning_rate=0.01)
     assert load_settings(None, changed(given)) == given
+
+
+def test_a_warm_up_is_a_fifth_of_a_short_training_at_most() -> None:
+    recipe = Recipe(epochs=1, learning_rate=0.4, warmup_epochs=1)
+    assert recipe.rate(0.2) == pytest.approx(0.4)
+    assert recipe.rate(0.6) == pytest.approx(0.2)
 
 
 def test_without_warm_up_it_starts_at_the_top() -> None:

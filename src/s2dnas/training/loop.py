@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from s2dnas.errors import TrainingError
 from s2dnas.training.average import WeightAverage
+from s2dnas.training.best_epoch import BestEpoch
 from s2dnas.training.checkpoint import EpochRecord, load_checkpoint, save_checkpoint
 from s2dnas.training.compute import Compute
+from s2dnas.training.learning_rate import with_learning_rate
 from s2dnas.training.moment import Loss, Moment
 from s2dnas.training.recipe import Recipe
 
@@ -29,7 +31,8 @@ class TrainingTask:
 
     ``loss(module, images, labels, moment)`` is a scalar; ``batches(generator)`` is one pass over ``num_batches``
     batches of images (N, C, H, W) and labels (N,) or class probabilities (N, K); ``validate()`` gives accuracies by
-    name after each epoch.
+    name after each epoch, and before the first one, on ``num_validated`` images. ``fresh``: the weights are new, so
+    there is nothing to be lost.
     """
 
     module: nn.Module
@@ -37,6 +40,8 @@ class TrainingTask:
     batches: Callable[[torch.Generator], Iterator[Batch]]
     num_batches: int
     validate: Callable[[], dict[str, float]] = dict
+    num_validated: int = 0
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,19 +65,19 @@ def fit(
 ) -> list[EpochRecord]:
     """Train, or go on from the checkpoint where there is one; the module is left trained, in eval mode.
 
-    ``until``: stop once so many epochs of the recipe are done; None: all. The checkpoint, if there is to be one, is
-    written after every epoch (for no epochs, at once), and every epoch draws from a generator of its own, so a training
-    that was killed and resumed ends as one that was not. Raises TrainingError when the loss or a parameter is not
-    finite; the last good checkpoint stays.
+    ``until``: stop once so many epochs of the recipe are done; None: after all, with the weights of the ``BestEpoch``
+    where epochs are validated. A recipe without a learning rate gets one. The checkpoint, if there is to be one, is
+    written after every epoch (for no epochs, at once), and each draws from a generator of its own, so a training that
+    was killed ends as one that was not. Raises TrainingError when loss or weights are not finite; the last good
+    checkpoint stays.
     """
+    recipe = with_learning_rate(recipe, task.num_batches, fresh=task.fresh)
     # The stub of `Module.to` has no overload with both a device and a memory format.
     module: nn.Module = cast(Any, task.module).to(compute.device, memory_format=torch.channels_last)
     optimizer = _optimizer(module, recipe)
     average = WeightAverage(module, recipe.average) if recipe.average else None
-    state = _State(checkpoint, module, optimizer, average)
-    history = state.load()
-    if not recipe.epochs and not history:
-        state.save(history)
+    state = _State(checkpoint, module, optimizer, average, BestEpoch(module, task.num_validated))
+    history = state.load() or state.begun(task, recipe)
     run = _Training(task, recipe, compute, compute.scaler(), optimizer, average, on_progress)
     for epoch in range(len(history), recipe.epochs if until is None else min(until, recipe.epochs)):
         start = time.perf_counter()
@@ -86,7 +91,7 @@ def fit(
         run.exchange()
         _log.info(_line(history[-1], recipe.epochs))
     run.exchange()
-    module.eval()
+    state.end(history, recipe)
     return history
 
 
@@ -98,17 +103,35 @@ class _State:
     module: nn.Module
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
+    best: BestEpoch
 
     def load(self) -> list[EpochRecord]:
         """The history of what was done before, with weights and optimizer as they were left."""
         if self.path is None or not self.path.exists():
             return []
-        return load_checkpoint(self.path, self.module, self.optimizer, self.average)
+        return load_checkpoint(self.path, self.module, self.optimizer, self.average, self.best)
+
+    def begun(self, task: TrainingTask, recipe: Recipe) -> list[EpochRecord]:
+        """The history of a training that begins, whose start may be the best; one of no epochs is at its end."""
+        if not recipe.epochs:
+            self.save([])
+        elif not task.fresh:
+            self.module.eval()
+            self.best.offer(0, task.validate())
+        return []
 
     def save(self, history: list[EpochRecord]) -> None:
-        """Write the state after an epoch."""
+        """Write the state after an epoch, which may be the best."""
+        for record in history[-1:]:
+            self.best.offer(record.epoch, record.metrics)
         if self.path is not None:
-            save_checkpoint(self.path, self.module, self.optimizer, history, self.average)
+            save_checkpoint(self.path, self.module, self.optimizer, history, self.average, self.best)
+
+    def end(self, history: list[EpochRecord], recipe: Recipe) -> None:
+        """Leave the best weights, once all epochs are done."""
+        if len(history) == recipe.epochs:
+            self.best.restore(len(history))
+        self.module.eval()
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,8 +212,8 @@ def _optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999))
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+        return torch.optim.AdamW(groups, lr=recipe.rate(0), betas=(recipe.momentum, 0.999))
+    return torch.optim.SGD(groups, lr=recipe.rate(0), momentum=recipe.momentum, nesterov=recipe.momentum > 0)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:
