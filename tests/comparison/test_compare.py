@@ -142,11 +142,12 @@ def test_every_method_is_trained_and_measured_on_the_same_splits(
 def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidence(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates, smoothed = {}, {}
+    rates, smoothed, starts = {}, {}, {}
 
-    def observed(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Any, *others: Any) -> None:
+    def observed(run: Run, step: str, module: nn.Module, recipe: Recipe, loss: Any, *others: Any, fresh: bool) -> None:
         rates[step], smoothed[step] = recipe.learning_rate, getattr(loss, "label_smoothing", None)
-        fit_step(run, step, module, recipe, loss, *others)
+        starts[step] = ("fresh" if fresh else "static", len(others))
+        fit_step(run, step, module, recipe, loss, *others, fresh=fresh)
 
     monkeypatch.setattr(multi_exit, "fit_step", observed)
     monkeypatch.setattr(training, "fit_step", observed)
@@ -155,6 +156,9 @@ def test_labels_are_smoothed_for_all_and_msdnet_keeps_its_own_rate_and_confidenc
     assert s2dnas(monkeypatch, "compare", str(config), "--out", str(tmp_path), named, *small) == 0
     assert rates["static"] == 0.03
     assert rates["msdnet"] == 0.07
+    assert rates["naive-cascade"] is rates["control"] is None  # they are chosen, by one rule
+    assert starts["naive-cascade"] == starts["control"] == ("static", 1)  # validated, so that the best epoch is kept
+    assert starts["msdnet"] == starts["static"] == ("fresh", 1)
     assert smoothed == dict.fromkeys(("static", "control", "naive-cascade", "msdnet"), 0.2)
     used = {name: ExitTable.load(tmp_path / "seed-0" / name / "test.npz").confidence for name in ("msdnet", "msdnet-q")}
     assert used == {"msdnet": "margin", "msdnet-q": "max_probability"}

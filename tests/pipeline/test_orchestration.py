@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from s2dnas.data.normalise import IMAGENET_STATS, channel_stats
 from s2dnas.data.sources import load_data
 from s2dnas.data.splits import split
 from s2dnas.exits import ExitRule, ExitTable
+from s2dnas.pipeline import finished as finishing
 from s2dnas.pipeline.exits import rules
 from s2dnas.pipeline.feed import DataFeed
 from s2dnas.pipeline.galleries import galleries
@@ -22,6 +24,7 @@ from s2dnas.pipeline.steps import STEPS, do
 from s2dnas.saving.loading import load
 from s2dnas.search.journal import Score, read_journal
 from s2dnas.space.cost import cost_model
+from s2dnas.training.best_epoch import KeptEpoch
 from s2dnas.training.checkpoint import load_checkpoint
 from small_run import WrongSplitError, do_until, open_small, reading_only, variant_of
 
@@ -86,8 +89,9 @@ def test_images_are_normalised_as_the_settings_say(finished: Run) -> None:
 
 
 def trained_weights(run: Run) -> dict[str, Tensor]:
+    """After the last epoch, whichever is kept."""
     net = run.networks.shared().at(run.networks.plan())
-    load_checkpoint(run.folder.trained("train"), net)
+    load_checkpoint(run.folder.trained("train"), net, torch.optim.SGD(net.parameters(), lr=0.1))
     return {name: tensor for name, tensor in net.state_dict().items() if tensor.is_floating_point()}
 
 
@@ -143,21 +147,32 @@ def test_a_first_stage_never_exceeds_the_smallest_budget(tmp_path: Path, monkeyp
     assert cost_model(run.study.graph).macs(run.networks.plan())[0] == max(firsts) <= 0.3 * run.statics.graph.macs
 
 
-def test_a_report_warns_of_a_static_network_that_knows_the_held_out_images(finished: Run, tmp_path: Path) -> None:
-    run = variant_of(finished, tmp_path, "control=false")
-    do(run, "train")
-    do(run, "calibrate")
-    do(run, "evaluate")
-    do(run, "time")
-    do(run, "report")
-    (narrow,) = json.loads((run.folder.path / "report.json").read_text())["warnings"]
+def test_a_report_warns_of_what_its_results_are_worth(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reported() -> dict[str, Any]:
+        do(run, "report")
+        return json.loads((run.folder.path / "report.json").read_text())
+
+    run = variant_of(finished, tmp_path, "control=false", "train.learning_rate=0.01")
+    for step in ("train", "calibrate", "evaluate", "time"):
+        do(run, step)
+    monkeypatch.setattr(finishing, "read_kept", lambda _: KeptEpoch(2, {"stage 1": 0.8}, {"stage 1": 0.5}, 0.8))
+    report = reported()
+    (narrow,) = report["warnings"]
     assert "fewer than 32 channels" in narrow
+    assert (report["training"]["learning_rate"], report["training"]["kept_epoch"]) == (0.01, 2)
+    monkeypatch.setattr(finishing, "read_kept", lambda _: KeptEpoch(0, {"stage 1": 0.8}, {"stage 1": 0.8}, 0.8))
+    _, useless, also_narrow = reported()["warnings"]
+    assert useless.startswith("No epoch of the training “train” was better on the search split than what it started")
+    monkeypatch.undo()
+    others = reported()["warnings"]
     for name, accuracy in (("rules", {"static_accuracy": 1.0}), ("static", {"static": 0.5})):
         path = run.folder.path / f"{name}.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | accuracy))
-    do(run, "report")
-    warning, also_narrow = json.loads((run.folder.path / "report.json").read_text())["warnings"]
-    assert also_narrow == narrow
+    warning, *same = reported()["warnings"]
+    assert same == others
+    assert also_narrow == narrow == others[-1]
     assert "right on 100.0% of the calibration split, but on 50.0% of the test split" in warning
 
 

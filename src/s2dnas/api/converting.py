@@ -79,10 +79,10 @@ def convert(
     """Turn a trained static network into a dynamic one that keeps a budget, a share of the static cost, on average.
 
     Loaders yield images (N, C, H, W), normalised as in training, and labels (N,). Every second held-out image scores
-    plans, the others set thresholds; no weights are fitted to either. It runs where the model's parameters are.
-    ``cost`` says what plans of the captured network cost, such as ``lambda net: net.latency(table, batch=1)``.
-    ``on_progress(step, progress)`` is called as the steps ``search`` and ``train`` go on. With a ``folder``, a
-    conversion that was killed goes on there, and the network is saved in its ``network``.
+    plans and epochs, the best of which is kept, the others set thresholds; no weights are fitted to either. It runs
+    where the model's parameters are. ``cost`` says what plans of the captured network cost, such as ``lambda net:
+    net.latency(table, batch=1)``. ``on_progress(step, progress)`` is called as steps ``search`` and ``train`` go on.
+    With a ``folder``, a conversion that was killed goes on there, and the network is saved in its ``network``.
     Raises DataError, ModelError, PlanError or BudgetError before training if data, network or budget do not fit, and
     ArtifactError if the folder holds another conversion.
     """
@@ -170,8 +170,9 @@ class _Work:
         def batches(generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:  # noqa: ARG001
             return iter(OnDevice(train_loader, device))
 
+        images_there = sum(len(labels) for _, labels in search_split)
         fit(
-            TrainingTask(student, loss, batches, _length(train_loader), validate),
+            TrainingTask(student, loss, batches, _length(train_loader), validate, images_there),
             self.how.recipe,
             compute=Compute(device),
             checkpoint=None if self.folder is None else self.folder / "train" / "checkpoint.safetensors",

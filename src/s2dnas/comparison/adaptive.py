@@ -1,4 +1,7 @@
-"""Methods of one exit that decide for each sample what to compute: LCCL, BlockDrop."""
+"""Methods of one exit that decide for each sample what to compute: LCCL, BlockDrop.
+
+Their training lowers the cost as well, so no epoch is the best by accuracy alone: the last one is taken.
+"""
 
 from dataclasses import replace
 
@@ -17,7 +20,8 @@ def measure_lccl(run: Run, settings: MethodSettings) -> MethodResult:
     """The result of gates beside convolutions, trained from fresh weights. Raises ModelError without a ResNet."""
     with run.seeds.drawing("lccl"):
         net = lccl(run.statics.trained, settings.lccl, run.feed.image_shape)
-    fit_step(run, "lccl", net, run.settings.from_scratch, LabelLoss(run.settings.loss.label_smoothing))
+    loss = LabelLoss(run.settings.loss.label_smoothing)
+    fit_step(run, "lccl", net, run.settings.from_scratch, loss, fresh=True)
     return adaptive_result(run, settings, net, "lccl")
 
 
@@ -32,7 +36,7 @@ def measure_blockdrop(run: Run, settings: MethodSettings) -> MethodResult:
     first = replace(continued, epochs=continued.epochs // 2, optimizer="adamw", learning_rate=rate)
     second = replace(first, epochs=continued.epochs - first.epochs, learning_rate=rate / 10)
     net.base.requires_grad_(False)
-    fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop))
+    fit_step(run, "blockdrop-policy", net, first, CurriculumLoss(settings.blockdrop), fresh=False)
     net.base.requires_grad_(True)
-    fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop))
+    fit_step(run, "blockdrop", net, second, FinetuningLoss(settings.blockdrop), fresh=False)
     return adaptive_result(run, settings, net, "blockdrop-policy", "blockdrop")

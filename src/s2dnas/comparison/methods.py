@@ -1,7 +1,8 @@
 """All methods on the same run: the same splits, batches and epochs, thresholds from the calibration split.
 
 What starts from the trained static network trains for as many epochs as the shared and the chosen network of s2dnas
-together; what starts from fresh weights, for the static network's epochs on top.
+together; what starts from fresh weights, for the static network's epochs on top. Where no learning rate is set, all get
+one by the same rule; of networks of several exits the best epoch on the search split is taken.
 """
 
 from collections.abc import Callable

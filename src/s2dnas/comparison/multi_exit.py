@@ -12,13 +12,13 @@ from s2dnas.comparison.measured import MethodResult, by_rules
 from s2dnas.comparison.method_settings import MethodSettings
 from s2dnas.network.multi_exit import MultiExitNet
 from s2dnas.pipeline.run import Run
-from s2dnas.pipeline.training import fit_step
+from s2dnas.pipeline.training import fit_step, on_search
 
 
 def measure_naive_cascade(run: Run, settings: MethodSettings) -> MethodResult:
     """The result of slim copies of the static network, of which none re-uses what another computed."""
     net = cascade(run.statics.graph, settings.cascade)
-    fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run))
+    fit_step(run, "naive-cascade", net, run.settings.continued, _joint_loss(run), on_search(run, net), fresh=False)
     return multi_exit_result(run, settings, "naive-cascade", net)
 
 
@@ -26,7 +26,8 @@ def measure_branchynet(run: Run, settings: MethodSettings) -> MethodResult:
     """The result of branches beside the static network, left by entropy."""
     with run.seeds.drawing("branchynet"):
         net = branchynet(run.statics.graph.traced, settings.branchynet)
-    fit_step(run, "branchynet", net, run.settings.continued, _joint_loss(run, settings.branchynet.alpha))
+    loss = _joint_loss(run, settings.branchynet.alpha)
+    fit_step(run, "branchynet", net, run.settings.continued, loss, on_search(run, net), fresh=False)
     return multi_exit_result(run, settings, "branchynet", net, BRANCHYNET_CONFIDENCE)
 
 
@@ -47,8 +48,8 @@ def _trained_msdnet(run: Run, settings: MethodSettings) -> MultiExitNet:
     with run.seeds.drawing("msdnet"):
         net = msdnet(settings.msdnet, run.feed.num_classes, run.feed.image_shape)
     recipe = run.settings.from_scratch
-    rate = settings.msdnet_rate or recipe.learning_rate
-    fit_step(run, "msdnet", net, replace(recipe, learning_rate=rate), _joint_loss(run))
+    recipe = replace(recipe, learning_rate=settings.msdnet_rate or recipe.learning_rate)
+    fit_step(run, "msdnet", net, recipe, _joint_loss(run), on_search(run, net), fresh=True)
     return net
 
 

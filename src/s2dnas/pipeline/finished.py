@@ -10,7 +10,8 @@ from s2dnas.pipeline.search import search_seconds
 from s2dnas.pipeline.trials import trial_seconds
 from s2dnas.search.journal import Entry, read_journal
 from s2dnas.space.plan import Plan
-from s2dnas.training.checkpoint import EpochRecord, read_history, training_seconds
+from s2dnas.training.best_epoch import KeptEpoch
+from s2dnas.training.checkpoint import EpochRecord, read_history, read_kept, training_seconds
 
 _TRAININGS = ("static", "control", "shared", "train")
 
@@ -21,7 +22,8 @@ class FinishedSteps:
 
     ``static_calibrate`` and ``static_test`` are the static network's accuracies there, ``control_test`` the control's,
     if there is one. ``rules`` and ``unreached``, the reasons, by target. ``history`` holds the epochs of each training,
-    none for one that was left out; ``seconds`` by step, ``trial_seconds`` those of them that finalists took.
+    none for one that was left out, ``kept`` the best epoch of those that were validated; ``seconds`` by step,
+    ``trial_seconds`` those of them that finalists took.
     """
 
     calibrate: ExitTable
@@ -34,6 +36,7 @@ class FinishedSteps:
     plan: Plan
     entries: list[Entry]
     history: dict[str, list[EpochRecord]]
+    kept: dict[str, KeptEpoch]
     seconds: dict[str, float]
     trial_seconds: float
 
@@ -58,6 +61,7 @@ def read_finished(folder: RunFolder) -> FinishedSteps:
         plan=Plan.load(folder.finished("plan.json")),
         entries=read_journal(folder.finished("journal.jsonl")),
         history=history,
+        kept=_kept(folder),
         seconds={
             **{step: training_seconds(records) for step, records in history.items() if records},
             "search": search_seconds(folder),
@@ -71,3 +75,9 @@ def read_finished(folder: RunFolder) -> FinishedSteps:
 def _history(folder: RunFolder, step: str) -> list[EpochRecord]:
     path = folder.checkpoint(step)
     return read_history(path) if path.exists() else []
+
+
+def _kept(folder: RunFolder) -> dict[str, KeptEpoch]:
+    paths = {step: folder.checkpoint(step) for step in _TRAININGS}
+    found = {step: read_kept(path) for step, path in paths.items() if path.exists()}
+    return {step: kept for step, kept in found.items() if kept is not None}

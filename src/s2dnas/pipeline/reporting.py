@@ -2,6 +2,7 @@
 
 import platform
 import shlex
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -20,12 +21,14 @@ from s2dnas.pipeline.run import Run
 from s2dnas.pipeline.settings import Settings
 from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.timing import read_times
+from s2dnas.pipeline.training import plan_rate
 from s2dnas.pipeline.uniform import UniformComparison, read_comparison
 from s2dnas.report.content import ReportContent
 from s2dnas.report.write import write_report
 from s2dnas.space.alignment import slow_widths
 from s2dnas.space.plan import Plan
 from s2dnas.staged.build import MultiStageNet
+from s2dnas.training.best_epoch import KeptEpoch
 from s2dnas.training.checkpoint import EpochRecord
 
 Content = dict[str, Any]
@@ -40,6 +43,7 @@ def compile_report(run: Run) -> None:
         "static_control": _control(finished),
         "warnings": [
             *_warnings(finished, run.feed.splits),
+            *_useless(finished.kept),
             *filter(None, [slow_widths(run.study.graph, finished.plan)]),
         ],
         **_dynamic(run, finished),
@@ -49,7 +53,7 @@ def compile_report(run: Run) -> None:
             "preferences": _preferences(finished),
         },
         "latency": read_times(run.folder).model_dump(),
-        "training": _training(finished),
+        "training": _training(run, finished),
         "seconds": finished.seconds,
         "plan": _plan(finished.plan, run.study.graph),
         "whole": [vars(whole) for whole in run.study.graph.whole],
@@ -113,6 +117,18 @@ def _warnings(finished: FinishedSteps, splits: Splits) -> list[str]:
         f"The static network is right on {calibrate:.1%} of the calibration split, but on {test:.1%} of the test "
         "split: it seems to have been trained on samples that are held out here. Thresholds that are set there then "
         "promise more than they keep; give weights that were trained without the held-out share."
+    ]
+
+
+def _useless(kept: Mapping[str, KeptEpoch]) -> list[str]:
+    """Trainings of which no epoch was better than their start."""
+    recipes = {"static": "static", "control": "train", "train": "train"}
+    return [
+        f"No epoch of the training “{step}” was better on the search split than what it started from, with a mean "
+        f"accuracy of {best.accuracy:.1%}, which is kept. Set a lower {recipes[step]}.learning_rate, more epochs, or a "
+        "larger data.held_out to compare epochs on."
+        for step, best in kept.items()
+        if best.epoch == 0
     ]
 
 
@@ -183,9 +199,12 @@ def _preferences(finished: FinishedSteps) -> list[Content]:
     return [{key: value if key == "coupling" else value.tolist() for key, value in row.items()} for row in found]
 
 
-def _training(finished: FinishedSteps) -> Content:
-    history = finished.history["train"]
+def _training(run: Run, finished: FinishedSteps) -> Content:
+    history, kept = finished.history["train"], finished.kept.get("train")
     return {
+        "learning_rate": plan_rate(run),
+        "kept_epoch": kept and kept.epoch,
+        "start_accuracy": tuple(kept.start.values()) if kept and kept.start else None,
         "epochs": len(history),
         "seconds": finished.training_seconds("train"),
         "history": [_epoch(record) for record in history],

@@ -83,7 +83,7 @@ class SearchSettings(Section):
     rounds: Positive = 2
     promising: Positive = 4
     finalists: Positive = 1
-    trial: Recipe = Recipe(epochs=1, learning_rate=0.05, warmup_epochs=0.2)
+    trial: Recipe = Recipe(epochs=1, warmup_epochs=0.2)
     executor: Literal["process", "ray"] = "process"
     workers: Positive = 1
     threads: Positive | None = None
@@ -144,7 +144,8 @@ class Settings(Section):
 
     ``cost``: what budgets, limits and rewards are about: multiply-adds, or the milliseconds of ``latency``.
     ``static``, ``shared`` and ``train`` are the recipes of the static network (when weights are given: of its
-    finetuning), the shared network, if the search needs one, and the chosen one. ``start``: the chosen network starts
+    finetuning), the shared network, if the search needs one, and the chosen one; a recipe without a learning rate gets
+    one that suits its start and its length. ``start``: the chosen network starts
     from the static weights, reconstructed for its plan or only cut, from the shared or from fresh ones (scratch).
     ``fade``: over which share of its training the weights that its plan forbids are faded out; 0: they are cut at
     once. ``carry_gradient``: how much of the gradient from its later stages reaches the features of earlier ones.
@@ -163,7 +164,7 @@ class Settings(Section):
     data: DataSettings = DataSettings()
     augmentation: Augmentation = Augmentation()
     static: Recipe = Recipe(epochs=30)
-    shared: Recipe = Recipe(epochs=8, learning_rate=0.05)
+    shared: Recipe = Recipe(epochs=8)
     train: Recipe = Recipe(epochs=30)
     loss: LossWeights = LossWeights()
     space: SpaceSettings = SpaceSettings()

@@ -127,10 +127,15 @@ class EpochResult(Record):
 
 
 class TrainingRecord(Record):
-    """The training of the dynamic network."""
+    """The training of the dynamic network: the epoch whose weights are kept, 0 for the start, whose stages' accuracies
+    (S,) are on the search split, as those of the history are.
+    """
 
     epochs: Count
     seconds: Amount
+    learning_rate: Amount | None = None
+    kept_epoch: Count | None = None
+    start_accuracy: tuple[Fraction, ...] | None = None
     history: tuple[EpochResult, ...] = ()
 
 
