@@ -88,7 +88,8 @@ def fit_step(
 ) -> None:
     """Train a module on the run's training split, or go on with it; its state is kept in the step's folder.
 
-    ``fresh``: its weights know nothing yet; ``until`` as in ``fit``. Who watches sees the trainings of one folder, such as ``trials/PLAN``, under its name.
+    ``fresh``: its weights know nothing yet; ``until`` as in ``fit``. Who watches sees the trainings of one folder, such
+    as ``trials/PLAN``, under its name.
     """
     name, *_ = step.split("/")
     batches, count = run.feed.training(recipe.batch_size)
