@@ -114,6 +114,21 @@ def test_least_squares_makes_up_for_what_is_not_allowed() -> None:
     torch.testing.assert_close(found, torch.tensor([[2.0, 0.0]], dtype=torch.float64), atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("count", [6, 200])  # fewer and more rows than inputs
+@pytest.mark.parametrize("alive", [0, 1, 4])
+def test_dead_inputs_leave_their_weights_as_they_are(dtype: torch.dtype, count: int, alive: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.randn(count, 12, generator=rng, dtype=dtype)
+    rows[:, alive:] = 0
+    start = torch.randn(5, 12, generator=rng, dtype=dtype)
+    allowed = torch.zeros(5, 12, dtype=torch.bool)
+    allowed[:3, 2:], allowed[3:, :6] = True, True  # with one that lives, the first three read dead inputs alone
+    found = least_squares(rows, rows @ start.T, allowed, start)
+    assert found.isfinite().all()
+    assert torch.equal(found[:, alive:], (start * allowed)[:, alive:])
+
+
 @pytest.mark.parametrize(
     "shape", [{}, {"stride": 2, "padding": 1}, {"padding": (0, 2), "dilation": (1, 2)}, {"stride": (2, 1)}]
 )

@@ -150,7 +150,13 @@ def least_squares(rows: Tensor, targets: Tensor, allowed: Tensor, start: Tensor)
 
 
 def _solved(products: Tensor, right: Tensor, inputs: int) -> Tensor:
-    """(products + ridge * identity)^-1 @ right, in double precision; the ridge is relative to the mean square read."""
+    """(products + ridge * identity)^-1 @ right, in double precision; the ridge is relative to the mean square read.
+
+    Where nothing but zeros is read, as from dead channels, nothing is determined: zeros.
+    """
     factor = products.double()
-    factor.diagonal().add_(RIDGE * factor.trace() / inputs)
+    ridge = RIDGE * factor.trace() / inputs
+    if ridge <= torch.finfo(products.dtype).tiny:
+        return torch.zeros_like(right)
+    factor.diagonal().add_(ridge)
     return torch.cholesky_solve(right.double(), torch.linalg.cholesky(factor)).to(right)
