@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from s2dnas.errors import ModelError
 from s2dnas.models.registry import create_model
@@ -74,6 +74,33 @@ def test_every_kind_of_misfit_is_listed_and_nothing_is_loaded(tmp_path: Path) ->
     assert "7 unexpected (extra0, extra1, extra2, extra3, extra4, ...)" in message
     assert "1 of another shape (0.weight (2, 2) instead of (3, 3))" in message
     assert_same(state(model), before)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("0.weight", torch.full((3, 3), float("nan")), r"1 with numbers that are not finite \(0.weight\)"),
+        ("1.running_var", torch.full((3,), float("inf")), r"1 with numbers that are not finite \(1.running_var\)"),
+        ("0.bias", torch.zeros(3, dtype=torch.int64), r"0.bias torch.int64 instead of torch.float32"),
+        ("0.bias", torch.zeros(3, dtype=torch.bool), r"0.bias torch.bool instead of torch.float32"),
+        ("0.bias", torch.zeros(3, dtype=torch.complex64), r"0.bias torch.complex64 instead of torch.float32"),
+    ],
+)
+def test_numbers_that_are_no_weights_are_refused_by_name(name: str, tensor: Tensor, said: str, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    save_file({**state(model), name: tensor}, tmp_path / "net.safetensors")
+    before = state(model)
+    with pytest.raises(ModelError, match=said):
+        load_weights(model, tmp_path / "net.safetensors")
+    assert_same(state(model), before)
+
+
+def test_half_precision_and_masks_with_infinities_are_weights(tmp_path: Path) -> None:
+    model = nn.Linear(3, 3)
+    model.register_buffer("mask", torch.tensor([0.0, float("-inf")]))
+    save_file({name: tensor.half() for name, tensor in model.state_dict().items()}, tmp_path / "net.safetensors")
+    load_weights(model, tmp_path / "net.safetensors")
+    assert model.weight.dtype == torch.float32
 
 
 def test_a_missing_or_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -313,3 +313,14 @@ def test_weights_that_the_last_step_of_an_epoch_ruined_are_not_kept(toy: Toy, co
     with pytest.raises(TrainingError, match=r"is not finite after epoch 2; .* lower the learning rate"):
         fit(task, RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
     assert len(load_checkpoint(tmp_path / "last", another(toy).module)) == 1
+
+
+def test_statistics_that_are_not_finite_stop_the_training(toy: Toy, compute: Compute, tmp_path: Path) -> None:
+    def loss(module: nn.Module, images: Tensor, labels: Tensor, moment: Moment) -> Tensor:
+        if int(toy.module[1].num_batches_tracked) > BATCHES:  # type: ignore[index]
+            toy.module[1].running_var.fill_(float("inf"))  # type: ignore[index]
+        return toy.loss(module, images, labels, moment)
+
+    with pytest.raises(TrainingError, match=r"1.running_var is not finite after epoch 2; .* lower the learning rate"):
+        fit(replace(toy.task(), loss=loss), RECIPE, compute=compute, checkpoint=tmp_path / "last", seed=1)
+    assert len(load_checkpoint(tmp_path / "last", another(toy).module)) == 1

@@ -29,8 +29,8 @@ def load_weights(model: nn.Module, path: Path, *, num_classes: int | None = None
     With ``num_classes`` the classifier may be for another number of classes: its tensors, which differ in their first
     axis alone, stay as they are in the model, and their names are returned.
 
-    Raises ModelError, before anything is changed, if the file cannot be read or differs in names or shapes. Only the
-    batch counters of batch norm may be missing.
+    Raises ModelError, before anything is changed, if the file cannot be read, differs in names or shapes, or holds
+    numbers that are not finite or of another kind. Only the batch counters of batch norm may be missing.
     """
     if not path.is_file():
         raise ModelError(f"{path} does not exist; give a safetensors file of weights")
@@ -61,8 +61,26 @@ def _faults(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]
         for name, tensor in own.items()
         if name in given and given[name].shape != tensor.shape
     ]
-    kinds = (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+    fitting = {name: tensor for name, tensor in given.items() if name in own}
+    # A mask may well hold infinities, but then the network's own does, too.
+    infinite = [name for name, tensor in fitting.items() if _is_finite(own[name]) and not _is_finite(tensor)]
+    other = [
+        f"{name} {tensor.dtype} instead of {own[name].dtype}"
+        for name, tensor in fitting.items()
+        if tensor.is_floating_point() != own[name].is_floating_point() or tensor.is_complex() != own[name].is_complex()
+    ]
+    kinds = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of another shape", misshapen),
+        ("with numbers that are not finite", infinite),
+        ("of another kind of number", other),
+    )
     return [f"{len(names)} {kind} ({_first(names)})" for kind, names in kinds if names]
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
 
 
 def _first(names: Iterable[str]) -> str:

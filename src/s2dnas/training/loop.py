@@ -192,9 +192,13 @@ class _Training:
 
 
 def _check_finite(module: nn.Module, recipe: Recipe, epoch: int) -> None:
-    """The last step of an epoch may ruin the weights after a loss that was finite."""
-    for name, parameter in module.named_parameters():
-        if not bool(parameter.isfinite().all()):
+    """The last step of an epoch may ruin the weights after a loss that was finite, and statistics without any.
+
+    Buffers that are no statistics, such as masks, may hold infinities.
+    """
+    statistics = ((name, buffer) for name, buffer in module.named_buffers() if "running_" in name)
+    for name, tensor in (*module.named_parameters(), *statistics):
+        if not bool(tensor.isfinite().all()):
             raise _diverged(f"{name} is not finite after epoch {epoch + 1}", recipe)
 
 
