@@ -266,6 +266,18 @@ def split_parts() -> nn.Module:
 
 
 @net
+def turned() -> nn.Module:
+    """Flipped and rolled along channels and positions in one call."""
+
+    def forward(m: Calls, x: Tensor) -> Tensor:
+        x = F.relu(m.stem(x)).flip((1, 3))
+        x = F.relu(m.wide(x)).roll((2, 1), (1, 2))
+        return m.fc(pooled(F.relu(m.last(x))))
+
+    return Calls(forward, stem=conv_bn(3, 6), wide=conv_bn(6, 8), last=conv_bn(8, 6), fc=nn.Linear(6, CLASSES))
+
+
+@net
 def grouped() -> nn.Module:
     """Convolutions in groups of several channels, also with more outputs than inputs (ResNeXt)."""
 

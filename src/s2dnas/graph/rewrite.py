@@ -144,6 +144,29 @@ def _stack(graph: fx.Graph, node: fx.Node) -> None:
     _replace(graph, node, _aten.cat.default, (parts, axis))
 
 
+def _flip(graph: fx.Graph, node: fx.Node) -> None:
+    """One axis after the other: along the channels a stage picks its own, along the others it does the same to all."""
+    _one_by_one(graph, node, [([axis],) for axis in argument(node, "dims")])
+
+
+def _roll(graph: fx.Graph, node: fx.Node) -> None:
+    """Likewise; without axes it rolls over all of them as one."""
+    pairs = zip(argument(node, "shifts"), argument(node, "dims", []), strict=False)
+    _one_by_one(graph, node, [([shift], [axis]) for shift, axis in pairs])
+
+
+def _one_by_one(graph: fx.Graph, node: fx.Node, calls: list[tuple[list[Any], ...]]) -> None:
+    """The same operator on its own result, once with each of several arguments."""
+    if len(calls) < 2:
+        return
+    value = node.args[0]
+    with graph.inserting_before(node):
+        for arguments in calls[:-1]:
+            value = graph.call_function(cast(Any, node.target), (value, *arguments))
+            value.meta = dict(node.meta)
+    _replace(graph, node, cast(Any, node.target), (value, *calls[-1]))
+
+
 def _norm(graph: fx.Graph, node: fx.Node) -> None:
     """Layer norm, RMS norm: their parameters run along the last axes, so they broadcast as they are."""
     _scaled_norm(graph, node, node.target, argument(node, "normalized_shape"), parameter_shape=None)
@@ -192,6 +215,8 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.reshape_as": _view_as,
     "aten.view_as": _view_as,
     "aten.stack": _stack,
+    "aten.flip": _flip,
+    "aten.roll": _roll,
     "aten.layer_norm": _norm,
     "aten.rms_norm": _norm,
     "aten.group_norm": _group_norm,
