@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from s2dnas.cli.app import app, console
-from s2dnas.cli.watching import stoppable, watching
 
 if TYPE_CHECKING:
     from s2dnas.pipeline.ranking import Ranks
@@ -22,6 +21,7 @@ def rank_command(
 
     Example: s2dnas rank runs/digits --plans 12
     """
+    from s2dnas.cli.watching import stoppable, watching
     from s2dnas.pipeline.opening import open_run
     from s2dnas.pipeline.ranking import rank_evaluators
     from s2dnas.pipeline.steps import do

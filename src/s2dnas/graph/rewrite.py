@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from s2dnas.graph.calls import argument, blaming, operand, operator_name, result_of
 from s2dnas.graph.convolutions import group_by_group, outputs_first
+from s2dnas.graph.scaled_norms import group_scaled_apart, scaled_apart
 
 _aten = torch.ops.aten
 _PROBLEM = "is called in a way that is not understood", "write the call in its plainest form"
@@ -167,38 +168,6 @@ def _one_by_one(graph: fx.Graph, node: fx.Node, calls: list[tuple[list[Any], ...
     _replace(graph, node, cast(Any, node.target), (value, *calls[-1]))
 
 
-def _norm(graph: fx.Graph, node: fx.Node) -> None:
-    """Layer norm, RMS norm: their parameters run along the last axes, so they broadcast as they are."""
-    _scaled_norm(graph, node, node.target, argument(node, "normalized_shape"), parameter_shape=None)
-
-
-def _group_norm(graph: fx.Graph, node: fx.Node) -> None:
-    """Group norm of one group normalises over everything but the samples."""
-    shape = operand(node).meta["val"].shape[1:]
-    if argument(node, "num_groups") == 1 and all(isinstance(size, int) for size in shape):
-        _scaled_norm(graph, node, _aten.layer_norm.default, list(shape), [shape[0], *[1] * (len(shape) - 1)])
-
-
-def _scaled_norm(
-    graph: fx.Graph, node: fx.Node, target: Any, shape: Sequence[Any], parameter_shape: list[int] | None
-) -> None:
-    """Normalise, then scale, then shift."""
-    with graph.inserting_before(node):
-        no_bias = () if target is _aten.rms_norm.default else (None,)
-        result = graph.call_function(
-            target, (node.args[0], shape, None, *no_bias, argument(node, "eps", None if not no_bias else 1e-5))
-        )
-        result.meta = dict(node.meta)
-        for combine, name in ((_aten.mul.Tensor, "weight"), (_aten.add.Tensor, "bias")):
-            if (parameter := argument(node, name)) is not None:
-                if parameter_shape is not None:
-                    parameter = graph.call_function(_aten.reshape.default, (parameter, parameter_shape))
-                result = graph.call_function(combine, (result, parameter))
-                result.meta = dict(node.meta)
-    node.replace_all_uses_with(result)
-    graph.erase_node(node)
-
-
 def _transposed(graph: fx.Graph, node: fx.Node) -> None:
     group_by_group(graph, outputs_first(graph, node))
 
@@ -217,9 +186,9 @@ _REWRITES: dict[str, Callable[[fx.Graph, fx.Node], None]] = {
     "aten.stack": _stack,
     "aten.flip": _flip,
     "aten.roll": _roll,
-    "aten.layer_norm": _norm,
-    "aten.rms_norm": _norm,
-    "aten.group_norm": _group_norm,
+    "aten.layer_norm": scaled_apart,
+    "aten.rms_norm": scaled_apart,
+    "aten.group_norm": group_scaled_apart,
     **dict.fromkeys(["aten.conv1d", "aten.conv2d", "aten.conv3d"], group_by_group),
     **dict.fromkeys([f"aten.conv_transpose{axes}d" for axes in (1, 2, 3)], _transposed),
 }
