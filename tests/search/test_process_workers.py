@@ -112,7 +112,7 @@ def test_processes_end_with_the_one_that_they_work_for(sent: signal.Signals, tmp
 
 
 def ended_by(driver: "subprocess.Popen[str]", sent: signal.Signals) -> str:
-    """What a process says last. A signal that arrives in a weak-reference callback is swallowed, so it is sent again."""
+    """What a process says last. A signal in a weak-reference callback is swallowed, so it is sent again."""
     for _ in range(3):
         driver.send_signal(sent)
         with suppress(subprocess.TimeoutExpired):
