@@ -42,6 +42,7 @@ def begun(searched: Run, folder: Path, *pairs: str) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_one_process_finds_the_same_bit_for_bit(searched: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "process_crew", lambda factory, _: process_crew(factory, 1))
     run = begun(searched, tmp_path, "search.workers=2", f"search.threads={torch.get_num_threads()}")
