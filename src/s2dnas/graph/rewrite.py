@@ -160,12 +160,11 @@ def _one_by_one(graph: fx.Graph, node: fx.Node, calls: list[tuple[list[Any], ...
     """The same operator on its own result, once with each of several arguments."""
     if len(calls) < 2:
         return
-    value = node.args[0]
-    with graph.inserting_before(node):
-        for arguments in calls[:-1]:
-            value = graph.call_function(cast(Any, node.target), (value, *arguments))
-            value.meta = dict(node.meta)
-    _replace(graph, node, cast(Any, node.target), (value, *calls[-1]))
+    value = operand(node)
+    for arguments in calls:
+        value = _inserted(graph, node, cast(Any, node.target), (value, *arguments))
+    node.replace_all_uses_with(value)
+    graph.erase_node(node)
 
 
 def _transposed(graph: fx.Graph, node: fx.Node) -> None:
@@ -219,8 +218,13 @@ def _take(graph: fx.Graph, node: fx.Node, source: fx.Node, axis: int, index: int
 
 
 def _replace(graph: fx.Graph, node: fx.Node, target: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    node.replace_all_uses_with(_inserted(graph, node, target, arguments))
+    graph.erase_node(node)
+
+
+def _inserted(graph: fx.Graph, node: fx.Node, target: Callable[..., Any], arguments: tuple[Any, ...]) -> fx.Node:
+    """A call before a node, which is said to be what that node is."""
     with graph.inserting_before(node):
         new = graph.call_function(target, arguments)
     new.meta = dict(node.meta)
-    node.replace_all_uses_with(new)
-    graph.erase_node(node)
+    return new
