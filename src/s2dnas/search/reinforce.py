@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice, pairwise
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -100,8 +100,7 @@ def _choices(space: SearchSpace, options: Iterator[int]) -> list[Choice]:
     choices: list[Choice] = []
     for decision in space.decisions:
         if isinstance(decision, Split):
-            ends = [0, *(option + 1 for option in islice(options, cuts)), decision.count]
-            choices.append(tuple(b - a for a, b in pairwise(ends)))
+            choices.append(decision.from_ends(option + 1 for option in islice(options, cuts)))
         else:
             choices.append(tuple(islice(options, flags)))
     return choices
@@ -111,5 +110,5 @@ def _options(space: SearchSpace, plan: Plan) -> list[int]:
     """The option of each step that makes a plan: the inverse of ``_choices``."""
     options: list[int] = []
     for decision, choice in zip(space.decisions, space.encode(plan), strict=True):
-        options += [end - 1 for end in accumulate(choice[:-1])] if isinstance(decision, Split) else choice
+        options += [end - 1 for end in decision.ends(choice)] if isinstance(decision, Split) else choice
     return options

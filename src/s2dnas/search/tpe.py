@@ -1,7 +1,7 @@
 """Tree-structured Parzen estimators (Bergstra et al., 2011), as Optuna has them: which choices good plans share."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,8 +98,8 @@ def _choices(space: SearchSpace, values: Iterator[int]) -> list[Choice]:
     choices: list[Choice] = []
     for decision in space.decisions:
         if isinstance(decision, Split):
-            ends = (cut + k + 1 for k, cut in enumerate(sorted(islice(values, cuts))))
-            choices.append(tuple(b - a for a, b in pairwise([0, *ends, decision.count])))
+            drawn = sorted(islice(values, cuts))
+            choices.append(decision.from_ends(cut + k + 1 for k, cut in enumerate(drawn)))
         else:
             choices.append(tuple(islice(values, flags)))
     return choices
@@ -109,6 +109,6 @@ def _values(space: SearchSpace, plan: Plan) -> Iterator[int]:
     """The values of all parameters that make a plan: the inverse of ``_choices``."""
     for decision, choice in zip(space.decisions, space.encode(plan), strict=True):
         if isinstance(decision, Split):
-            yield from (end - k - 1 for k, end in enumerate(accumulate(choice[:-1])))
+            yield from (end - k - 1 for k, end in enumerate(decision.ends(choice)))
         else:
             yield from choice

@@ -1,7 +1,7 @@
 """The search space: every decision that makes a plan, in the order of the network's layers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -53,6 +53,15 @@ class Split:
         if len(choice) != num_stages or min(choice) < 1 or sum(choice) != self.count:
             return f"{choice} must be {num_stages} numbers of pieces, each at least 1, with sum {self.count}"
         return None
+
+    @staticmethod
+    def ends(choice: Choice) -> tuple[int, ...]:
+        """After how many pieces each stage but the last ends, (S - 1,)."""
+        return tuple(accumulate(choice[:-1]))
+
+    def from_ends(self, ends: Iterable[int]) -> Choice:
+        """The choice whose stages end so, in rising order: the inverse of ``ends``."""
+        return tuple(b - a for a, b in pairwise([0, *ends, self.count]))
 
     def to_units(self, choice: Choice) -> tuple[int, ...]:
         """Widths in pieces to widths in units."""
