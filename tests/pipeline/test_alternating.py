@@ -37,11 +37,6 @@ STARTS, STEPS_OF_AN_EPOCH = (0, 2, 4), 3
 
 
 @pytest.fixture(scope="module")
-def static(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return do_until(open_small(tmp_path_factory.mktemp("static")), "static")
-
-
-@pytest.fixture(scope="module")
 def whole(static: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return searched(with_static(static, tmp_path_factory.mktemp("whole"), *ALTERNATING))
 

@@ -20,14 +20,8 @@ from searching import (
     searched_with_stops,
     with_static,
 )
-from small_run import do_until, open_small
 
 TRAIN = ("search.weights=train", "search.trial.epochs=2", "search.trial.batch_size=64")
-
-
-@pytest.fixture(scope="module")
-def static(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return do_until(open_small(tmp_path_factory.mktemp("static")), "static")
 
 
 @pytest.fixture(scope="module")
