@@ -15,7 +15,8 @@ from s2dnas.space.plan import Plan
 from s2dnas.training.shared_loss import around_profiles
 
 
-def _stay(_: Strategy) -> Turns:
+def without_turns(_: Strategy) -> Turns:
+    """Weights stay as they are, whatever the strategy does."""
     return ONE_TURN
 
 
@@ -26,7 +27,7 @@ class CandidateWeights:
     """
 
     network_of: Callable[[Plan], MaskedNet]
-    turns: Callable[[Strategy], Turns] = _stay
+    turns: Callable[[Strategy], Turns] = without_turns
 
 
 def candidate_weights(run: Run) -> CandidateWeights:

@@ -28,7 +28,7 @@ Rounds = Callable[[str, int, Callable[[Plan], Score]], list[Entry]]
 
 def search_by_prediction(run: Run, judge: Judge, trials: Trials, search: Rounds) -> list[Plan]:
     """The plans that were trained, the best first: some anchors, and the most promising ones of each round."""
-    settings, limits = run.settings.search, run.pricing.limits(run.study.space)
+    settings, limits = run.settings.search, run.limits
     features = PlanFeatures(judge)
     known = {plan: trials.score(plan).reward for plan in anchors(limits, settings.anchors, run.seeds.of("anchors"))}
     for number in range(1, settings.rounds + 1):

@@ -10,7 +10,6 @@ import numpy as np
 
 from s2dnas.arrays import FloatArray
 from s2dnas.artifacts import write_json
-from s2dnas.evaluation.collect import collect
 from s2dnas.exits import ExitTable
 from s2dnas.pipeline.judging import Judge
 from s2dnas.pipeline.predicted import PlanFeatures, anchors
@@ -19,6 +18,7 @@ from s2dnas.pipeline.training import fit_plan
 from s2dnas.pipeline.trials import Trials
 from s2dnas.records import Record
 from s2dnas.search.agreement import agreement
+from s2dnas.search.evaluators import answers_of
 from s2dnas.search.ladder import Ladder
 from s2dnas.search.surrogate import fitted
 from s2dnas.space.costs import Cost
@@ -57,7 +57,7 @@ def rank_evaluators(run: Run, count: int) -> Ranks:
     the calibration split, which no evaluator sees, as the mean of both trainings; ``ceiling`` compares these two.
     """
     judge = Judge(run)
-    plans = anchors(run.pricing.limits(run.study.space), count, run.seeds.of("rank"))
+    plans = anchors(run.limits, count, run.seeds.of("rank"))
     found = dict(_values(run, judge, plans))
     truth = np.array([[_trained(run, judge, plan, repeat) for plan in plans] for repeat in range(1, _REPEATS + 1)])
     each = training_seconds([record for plan in plans for record in read_history(_checkpoint(run, plan, 1))]) / count
@@ -80,7 +80,7 @@ def _values(run: Run, judge: Judge, plans: list[Plan]) -> Iterator[tuple[str, tu
     yield "macs", _timed(lambda plan: float(np.log(cost.shares(plan)).mean()), plans)
     for stage in range(run.study.settings.num_stages):
         yield f"{cost.unit} of stage {stage + 1}", _timed(partial(_share, cost, stage), plans)
-    ladder, untrained = Ladder(run.pricing.limits(run.study.space)), judge.evaluator(run.networks.reconstructed)
+    ladder, untrained = Ladder(run.limits), judge.evaluator(run.networks.reconstructed)
     yield "none", _timed(lambda plan: ladder(plan).reward, plans)
     yield "reconstructed", _timed(lambda plan: untrained(plan).reward, plans)
     tried, _ = _timed(lambda plan: trials.score(plan).reward, plans)
@@ -114,10 +114,9 @@ def _trained(run: Run, judge: Judge, plan: Plan, repeat: int) -> float:
     if not path.exists():
         net = run.networks.starting(plan, run.settings.start)
         fit_plan(run, f"rank/{plan.key}/{repeat}", net, run.settings.train)
-        answered = collect(
-            run.networks.built(net), run.feed.plain(run.feed.splits.calibrate), judge.objective.confidence
-        )
-        answered.priced(run.pricing.cost.of(plan), run.pricing.cost.unit).save(path)
+        batches = run.feed.plain(run.feed.splits.calibrate)
+        answer = answers_of(lambda _: run.networks.built(net), batches, judge.objective.confidence, run.pricing.cost)
+        answer(plan).save(path)
     return judge.score(ExitTable.load(path)).reward
 
 

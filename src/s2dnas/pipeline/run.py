@@ -14,6 +14,7 @@ from s2dnas.pipeline.start import Start
 from s2dnas.pipeline.statics import StaticNetworks
 from s2dnas.pipeline.study import Study
 from s2dnas.profile.table import LatencyTable
+from s2dnas.space.limits import StageLimits
 from s2dnas.training.compute import Compute
 from s2dnas.training.loop import Progress
 
@@ -56,6 +57,11 @@ class Run:
     def pricing(self) -> Pricing:
         """What plans cost and how long they take."""
         return Pricing(self.settings, self.study.graph, self.statics.graph, self.latencies)
+
+    @cached_property
+    def limits(self) -> StageLimits:
+        """What the stages of a plan may cost."""
+        return self.pricing.limits(self.study.space)
 
     @property
     def networks(self) -> DynamicNetworks:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from s2dnas.pipeline.candidates import candidate_weights
+from s2dnas.pipeline.candidates import candidate_weights, without_turns
 from s2dnas.pipeline.folder import RunFolder
 from s2dnas.pipeline.judging import Judge
 from s2dnas.pipeline.predicted import search_by_prediction
@@ -19,7 +19,7 @@ from s2dnas.search.ladder import Ladder
 from s2dnas.search.loop import best_entry, search
 from s2dnas.search.registry import make_strategy
 from s2dnas.search.strategy import Strategy
-from s2dnas.search.turns import ONE_TURN, Turns
+from s2dnas.search.turns import Turns
 from s2dnas.space.alignment import slow_pieces
 from s2dnas.space.plan import Plan
 from s2dnas.training.loop import Progress
@@ -52,7 +52,7 @@ def _untrained(run: Run, judge: Judge, loop: "_Loop") -> tuple[Plan, UniformComp
     """Every plan is scored with weights that were not trained for it alone, or by its costs alone."""
     weights = candidate_weights(run)
     alone = run.settings.search.weights == "none"
-    evaluate = Ladder(run.pricing.limits(run.study.space)) if alone else judge.evaluator(weights.network_of)
+    evaluate = Ladder(run.limits) if alone else judge.evaluator(weights.network_of)
     with run_executor(run, evaluate, untrained_evaluator) as executor:
         asked = loop("journal.jsonl", run.settings.search.evaluations, executor, weights.turns)
         entries = asked[run.settings.turn_starts[-1] :]
@@ -95,7 +95,7 @@ class _Loop:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.limits = run.pricing.limits(run.study.space)
+        self.limits = run.limits
         self._proposed, self._feasible = 0, 0
 
     def __call__(
@@ -103,7 +103,7 @@ class _Loop:
         journal: str,
         evaluations: int,
         evaluate: PlanEvaluator | PlanExecutor,
-        turns_by: Callable[[Strategy], Turns] = lambda _: ONE_TURN,
+        turns_by: Callable[[Strategy], Turns] = without_turns,
     ) -> list[Entry]:
         """The entries of a search; what is scored afterwards gets the weights of the last turn, too."""
         run, settings = self._run, self._run.settings.search

@@ -40,7 +40,7 @@ def compared(
     judge: Judge, plan: Plan, uniform: Mapping[Plan, Score], answer: AnswersOf, proposed: int, feasible: int
 ) -> UniformComparison:
     """A plan beside the best of the ``uniform`` ones, whose scores are known; ``answer`` says what plans answer."""
-    limits = judge.run.pricing.limits(judge.run.study.space)
+    limits = judge.run.limits
     found: dict[str, Any] = {
         "proposed": proposed,
         "feasible": feasible,
