@@ -353,6 +353,13 @@ def test_page_shows_what_a_reader_needs() -> None:
         assert expected in html
 
 
+@pytest.mark.parametrize(("gain", "by_chance"), [(0.015, True), (-0.015, True), (0.03, False), (-0.03, False)])
+def test_a_plan_that_is_worse_than_uniform_ones_is_not_called_chance(gain: float, by_chance: bool) -> None:
+    changed = document()
+    changed["search"]["uniform_gain"] = gain
+    assert ("a difference that chance may have made" in page(ReportContent.model_validate(changed))) == by_chance
+
+
 def test_hostile_names_are_text_everywhere() -> None:
     changed = document()
     changed |= {"model": HOSTILE, "data": HOSTILE, "command": HOSTILE, "settings": {HOSTILE: HOSTILE}}
